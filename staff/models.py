@@ -1,0 +1,26 @@
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db.models import QuerySet
+
+
+class UserQuerySet(QuerySet["User"]):
+    def visible_to(self, user: Any) -> "UserQuerySet":
+        """Colleagues: everybody for superusers, for anyone else only themselves."""
+        if user.is_active and user.is_superuser:
+            return self
+        return self.filter(pk=user.pk)
+
+
+class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    pass
+
+
+class User(AbstractUser):
+    """Who works here. Our own from the first migration: Django cannot swap users later."""
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta(AbstractUser.Meta):
+        permissions = [("view_platform", "Can see what belongs to no tenant: shared registrations and sweeps")]

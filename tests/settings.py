@@ -1,0 +1,33 @@
+"""The tests' settings: the environment they need, then config.settings, then what is fast."""
+
+import os
+import tempfile
+
+from cryptography.fernet import Fernet
+
+_folder = tempfile.mkdtemp(prefix="tenantry-tests-")
+os.environ |= {
+    "SECRET_KEY": "tests-only-" + "x" * 50,
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "DEBUG": "False",
+    "SITE_URL": "http://testserver",
+    "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1",
+    "VAR_DIR": _folder,
+    "EMAIL_URL": "memorymail://",
+    "DEFAULT_FROM_EMAIL": "tenantry@example.com",
+    "ALERT_EMAILS": "ops@example.com",
+    "ORGANIZATION_NAME": "Example Mail",
+    "SUPPORT_EMAIL": "help@example.com",
+    "TIME_ZONE": "UTC",
+    "EXTRA_CLOUDS": "[]",
+}
+for _name in ("BEHIND_TLS_PROXY", "SECRET_KEY_FALLBACKS", "SECRET_WARN_DAYS", "SWEEP_AT"):
+    os.environ.pop(_name, None)
+os.environ.setdefault("DATABASE_URL", "sqlite:///" + os.path.join(_folder, "tests.sqlite3"))
+os.environ.setdefault("REDIS_URL", "")
+
+from config.settings import *  # noqa: E402,F403
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.sealing"]  # noqa: F405
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
