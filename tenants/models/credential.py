@@ -1,0 +1,78 @@
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+
+from ..fields import SealedField
+from .registration import AppRegistration, as_guid
+from .visibility import TenantScopedQuerySet
+
+HINT_LENGTH = 3  # as many characters as Entra itself shows of a secret
+
+
+def check_secret_value(value: str) -> None:
+    """Raise ValidationError if this cannot be a client secret's value. The error never holds the value."""
+    if as_guid(value):
+        raise ValidationError("This is the Secret ID; paste the Value. Entra shows the Value only right after creation.")
+    if any(character.isspace() or not character.isprintable() for character in value):
+        raise ValidationError("A client secret has no spaces or line breaks; copy the Value again.")
+    if len(value) < 8:
+        raise ValidationError("This is too short to be a client secret; copy the whole Value.")
+
+
+class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
+    tenant_path = "registration__tenant"
+
+    def current(self) -> Self:
+        """The one of each registration that signs in."""
+        return self.filter(slot=Credential.Slot.CURRENT)
+
+    def replace(self, registration: AppRegistration, value: str, ends_at: datetime) -> "Credential":
+        """Make this value the registration's current secret; what was current becomes previous. Returns the new one."""
+        with transaction.atomic():
+            stored = self.filter(registration=registration)
+            stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
+            stored.current().update(slot=Credential.Slot.PREVIOUS)
+            credential = Credential(
+                registration=registration, slot=Credential.Slot.CURRENT, hint=value[:HINT_LENGTH], ends_at=ends_at
+            )
+            credential.value = value
+            credential.save(force_insert=True)
+        return credential
+
+
+class Credential(models.Model):
+    """A client secret of a registration. Its value is sealed and write-only; only the current one signs in."""
+
+    class Slot(models.TextChoices):
+        NEXT = "next", "next"
+        CURRENT = "current", "current"
+        PREVIOUS = "previous", "previous"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="credentials")
+    slot = models.CharField(max_length=10, choices=Slot.choices, blank=True)
+    value = SealedField(place="tenants.credential.value", null=True)
+    hint = models.CharField(max_length=HINT_LENGTH, blank=True)
+    key_id = models.UUIDField("secret ID in Entra", null=True, blank=True)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    ends_at_typed = models.BooleanField("end date was typed by hand", default=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                "registration", "slot", condition=~models.Q(slot=""), name="credential_slot_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Client secret {self.hint}…" if self.hint else "Client secret"
