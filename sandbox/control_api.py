@@ -1,0 +1,41 @@
+"""The control page's actions for tests and loaders: JSON in, JSON out, refused to web pages elsewhere."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.control import Control
+from sandbox.directory import BadInput, Unknown
+from sandbox.web import json_of
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class ControlApi:
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/control/api/world", self.world),
+            Route("/control/api/token_requests", self.token_requests),
+            Route("/control/api/{verb}", self.act, methods=["POST"]),
+        ]
+
+    async def world(self, request: Request) -> Response:
+        return JSONResponse(self._control.snapshot(), headers=HEADERS)
+
+    async def token_requests(self, request: Request) -> Response:
+        return JSONResponse({"requests": list(self._control.world.requests)}, headers=HEADERS)
+
+    async def act(self, request: Request) -> Response:
+        origin = request.headers.get("origin")
+        if origin is not None and origin != f"http://{request.headers.get('host')}":
+            return JSONResponse({"error": "Only the sandbox's own pages may ask this."}, 403, HEADERS)
+        try:
+            done = self._control.do(request.path_params["verb"], await json_of(request))
+        except Unknown as exc:
+            return JSONResponse({"error": str(exc)}, 404, HEADERS)
+        except BadInput as exc:
+            return JSONResponse({"error": str(exc)}, 400, HEADERS)
+        return JSONResponse(done.result, headers=HEADERS)

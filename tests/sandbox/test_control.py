@@ -1,0 +1,231 @@
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+
+from tests.microsoft import Refused
+from tests.sandbox.conftest import REDIRECT
+
+PAGES = ["/control/", "/control/apps/", "/control/people/", "/control/grants/", "/control/faults/", "/control/mail/"]
+
+
+def fetch(contoso, path, method="GET", **kwargs):
+    return urllib3.request(method, contoso.box.pages_origin + path, redirect=False, retries=False, **kwargs)
+
+
+def press(contoso, verb, origin="", **fields):
+    """Press a button of the control page and read the page that follows."""
+    response = fetch(
+        contoso,
+        f"/control/do/{verb}",
+        "POST",
+        body=urlencode(fields),
+        headers={
+            "Origin": origin or contoso.box.pages_origin,
+            "Content-Type": "application/x-www-form-urlencoded",
+        },
+    )
+    assert response.status == 303
+    return response.headers["Location"], fetch(contoso, response.headers["Location"]).data.decode()
+
+
+def api(contoso, verb, body=b"{}", **headers):
+    sent = {"Content-Type": "application/json", **headers}
+    return fetch(contoso, f"/control/api/{verb}", "POST", body=body, headers=sent)
+
+
+def notice(html):
+    found = re.search(r'role="status">\s*<p>(.*?)</p>', html)
+    return found[1].replace("&#39;", "'") if found else None
+
+
+# -- looking
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_answers_full_and_empty(contoso, path):
+    contoso.granted()
+    contoso.microsoft.set_fault("down", client_id=contoso.client_id)
+    assert fetch(contoso, path).status == 200
+    contoso.microsoft.reset()
+    html = fetch(contoso, path).data.decode()
+    assert "this is not Microsoft" in html
+    assert 'class="empty"' in html
+
+
+def test_pages_show_secrets_by_hint_only(contoso):
+    html = fetch(contoso, "/control/apps/").data.decode()
+    assert f"{contoso.secret[:3]}…" in html
+    assert contoso.secret not in html
+    assert contoso.secret not in json.dumps(contoso.microsoft.world())
+
+
+def test_grants_name_the_person_the_app_and_the_permissions(contoso):
+    contoso.granted()
+    html = fetch(contoso, "/control/grants/").data.decode()
+    for words in ("Adele Vance", "Contoso Mail", "Mail.Read", "adele@contoso.example"):
+        assert words in html
+
+
+def test_a_page_that_is_not_there_says_so(contoso):
+    assert fetch(contoso, "/control/nowhere/").status == 404
+
+
+# -- pressing
+
+
+def test_expiring_a_secret_works_and_is_told(contoso):
+    where, html = press(contoso, "expire_secret", client_id=contoso.client_id, key_id=contoso.key_id, back="apps")
+    assert where.startswith("/control/apps/")
+    assert notice(html) == f"Secret {contoso.secret[:3]}… of Contoso Mail now counts as expired."
+    assert contoso.app_token().refusal == (401, "invalid_client", 7000222)
+
+
+def test_a_new_secrets_value_is_shown_once(contoso):
+    where, html = press(contoso, "add_secret", client_id=contoso.client_id, ends_at="2990-01-01", back="apps")
+    value = re.search(r'id="shown-once"[^>]*value="([^"]+)"', html)[1]
+    assert contoso.app_token(client_secret=value).status == 200
+    assert value not in fetch(contoso, where).data.decode()
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "said"),
+    [
+        ("revoke_sessions", {"oid": "{oid}"}, "All sessions of Adele Vance are revoked."),
+        ("withdraw_consent", {"oid": "{oid}", "client_id": "{client_id}"}, "What Adele Vance granted Contoso Mail is"),
+        ("disable_person", {"oid": "{oid}"}, "Adele Vance is disabled."),
+        ("enable_person", {"oid": "{oid}"}, "Adele Vance is enabled again."),
+        ("set_admin", {"oid": "{oid}", "admin": "true"}, "Adele Vance is an administrator now."),
+        ("set_users_may_consent", {"directory": "{directory}", "allowed": "false"}, "People of Contoso need an admin"),
+        ("add_person", {"directory": "{directory}", "name": "Lee", "address": "lee@contoso.example"}, "Lee (lee@"),
+        ("add_directory", {"name": "Fabrikam", "domain": "fabrikam.example"}, "Fabrikam (fabrikam.example) is a dir"),
+        ("add_app", {"directory": "{directory}", "name": "Desk", "redirect_uris": REDIRECT}, "Desk is registered."),
+        (
+            "set_redirect_uris",
+            {"client_id": "{client_id}", "redirect_uris": f"{REDIRECT}\n\n"},
+            "Contoso Mail has 1 red",
+        ),
+        ("remove_secret", {"client_id": "{client_id}", "key_id": "{key_id}"}, "Secret "),
+        ("set_fault", {"what": "down", "oid": "{oid}"}, "From now on: the sandbox is down (503) for Adele Vance."),
+        ("set_fault", {"what": "down", "number": "50173"}, "From now on: the sandbox refuses with AADSTS50173."),
+        ("clear_faults", {}, "All faults are cleared."),
+        ("advance", {"seconds": "2592000"}, "The sandbox's clock went forward by 30 days."),
+        ("real_time", {}, "The sandbox's clock shows real time again."),
+    ],
+)
+def test_each_button_says_what_it_did(contoso, verb, fields, said):
+    contoso.granted()
+    given = {name: value.format(**vars(contoso)) for name, value in fields.items()}
+    assert notice(press(contoso, verb, **given)[1]).startswith(said)
+
+
+def test_a_fault_can_be_cleared_alone(contoso):
+    kept = contoso.microsoft.set_fault("throttled")
+    cleared = contoso.microsoft.set_fault("down")
+    press(contoso, "clear_fault", id=cleared["id"], back="faults")
+    assert contoso.microsoft.world()["faults"] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields"),
+    [
+        ("add_directory", {"name": "Fabrikam", "domain": "no domain"}),
+        ("add_directory", {"name": "Contoso again", "domain": "contoso.example"}),
+        ("add_person", {"directory": "{directory}", "name": "Lee", "address": "no address"}),
+        ("add_person", {"directory": "{directory}", "name": "Adele again", "address": "ADELE@contoso.example"}),
+        ("add_app", {"directory": "nobody.example", "name": "Desk"}),
+        ("set_redirect_uris", {"client_id": "{client_id}", "redirect_uris": "javascript:alert(1)"}),
+        ("set_redirect_uris", {"client_id": "{client_id}", "redirect_uris": "http://elsewhere.example/"}),
+        ("add_secret", {"client_id": "{client_id}", "ends_at": "soon"}),
+        ("withdraw_consent", {"oid": "{oid}", "client_id": "{client_id}"}),
+        ("advance", {"seconds": "-1"}),
+        ("disable_person", {}),
+        ("make_tea", {}),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing_and_says_why(contoso, verb, fields):
+    before = {**contoso.microsoft.world(), "now": ""}
+    given = {name: value.format(**vars(contoso)) for name, value in fields.items()}
+    assert notice(press(contoso, verb, **given)[1])
+    assert {**contoso.microsoft.world(), "now": ""} == before
+
+
+@pytest.mark.parametrize("origin", ["null", "https://elsewhere.example", "http://localhost:8000"])
+def test_no_page_elsewhere_can_press_a_button(contoso, origin):
+    headers = {"Origin": origin, "Content-Type": "application/x-www-form-urlencoded"}
+    body = urlencode({"oid": contoso.oid})
+    assert fetch(contoso, "/control/do/disable_person", "POST", body=body, headers=headers).status == 403
+    assert fetch(contoso, "/control/do/disable_person", "POST", body=body).status == 403
+    assert not contoso.microsoft.world()["people"][0]["disabled"]
+
+
+# -- the API
+
+
+@pytest.mark.parametrize("origin", ["null", "https://elsewhere.example"])
+def test_the_api_refuses_other_origins(contoso, origin):
+    response = api(contoso, "reset", Origin=origin)
+    assert response.status == 403
+    assert contoso.microsoft.world()["apps"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_the_api_refuses_what_a_foreign_page_could_send_unasked(contoso, kind):
+    response = api(contoso, "reset", **{"Content-Type": kind})
+    assert (response.status, response.json()) == (400, {"error": "Send the request as application/json."})
+    assert contoso.microsoft.world()["apps"]
+
+
+@pytest.mark.parametrize("path", ["/control/", "/control/api/world"])
+def test_control_answers_under_a_loopback_name_only(contoso, path):
+    assert fetch(contoso, path, headers={"Host": "elsewhere.example"}).status == 403
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"', b"\xff\xfe", b"[" * 100_000, b"x" * 300_000])
+def test_a_body_the_api_cannot_use_is_refused_in_a_sentence(contoso, body):
+    response = api(contoso, "add_directory", body)
+    assert response.status == 400
+    assert response.json()["error"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "said"),
+    [
+        ("add_app", {"directory": 7}, "“directory” must be given, as text."),
+        ("add_app", {"directory": "{directory}", "client_id": "my app"}, "The client ID “my app” is not a GUID."),
+        ("add_app", {"directory": "{directory}", "audience": "Everyone"}, "“Everyone” is not a sign-in audience."),
+        ("add_app", {"directory": "{directory}", "redirect_uris": [1]}, "“redirect_uris” must be a list of texts."),
+        ("add_secret", {"client_id": "{client_id}", "ends_at": "tomorrow"}, "“tomorrow” is not a date."),
+        (
+            "add_person",
+            {"directory": "{directory}", "name": "A", "address": "a@b.example", "admin": "perhaps"},
+            "“admin”",
+        ),
+        ("set_admin", {"oid": ["x"]}, "“oid” must be given, as text."),
+        ("advance", {"seconds": None}, "“seconds” must be a number."),
+        ("advance", {"seconds": 1e308}, "“seconds” must be a number."),
+    ],
+)
+def test_bad_input_is_refused_by_name(contoso, verb, given, said):
+    filled = {name: value.format(**vars(contoso)) if isinstance(value, str) else value for name, value in given.items()}
+    response = api(contoso, verb, json.dumps(filled).encode())
+    assert response.status == 400
+    assert response.json()["error"].startswith(said)
+
+
+def test_naming_something_that_is_not_there_is_a_404(contoso):
+    with pytest.raises(Refused, match="There is no app with the client ID"):
+        contoso.microsoft.add_secret("f0000000-0000-4000-8000-000000000000")
+    assert api(contoso, "make_tea").status == 404
+
+
+def test_a_secrets_end_is_given_back_as_it_was_meant(contoso):
+    made = contoso.microsoft.add_secret(contoso.client_id, "2990-03-31")
+    assert (made["ends_at"], made["hint"]) == ("2990-03-31T00:00:00Z", made["value"][:3])
+
+
+def test_two_apps_may_not_share_a_client_id(contoso):
+    with pytest.raises(Refused, match="already"):
+        contoso.microsoft.add_app(contoso.directory, client_id=contoso.client_id.upper())
