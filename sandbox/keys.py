@@ -34,8 +34,11 @@ class Keys:
     """Everything cryptographic that must outlive a restart."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise FolderUnusable(f"{folder} cannot be used as a folder ({exc.strerror}). Name another.") from exc
         try:
             self._seal_key = self._kept("seal.key", lambda: secrets.token_bytes(32))
             self._seal = AESGCM(self._seal_key)

@@ -138,6 +138,15 @@ def test_a_damaged_folder_is_refused_in_words(tmp_path, name):
 
 
 @pytest.mark.processes
+def test_a_folder_that_cannot_be_one_is_one_clear_line(start, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    process = start(folder=tmp_path / "file")
+    out, err = process.child.communicate(timeout=10)
+    assert (process.child.returncode, process.ready, out) == (1, "", "")
+    assert err == f"{tmp_path / 'file'} cannot be used as a folder (File exists). Name another.\n"
+
+
+@pytest.mark.processes
 def test_one_ready_line_and_nothing_else(start):
     process = start()
     assert process.ready.startswith("The sandbox is ready: http://127.0.0.1:")
