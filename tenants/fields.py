@@ -13,11 +13,10 @@ from uuid import UUID
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django import forms
 from django.core.checks import CheckMessage, Error
-from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.expressions import Case, Col, Value
 from django.db.models.functions import Cast
-from django.db.models.lookups import Exact
+from django.db.models.lookups import Exact, IsNull
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.sql.where import WhereNode
 from django.views.decorators.debug import sensitive_variables
@@ -305,13 +304,9 @@ class SealedField(EncryptedTextField):
     def value_to_string(self, obj: models.Model) -> str:
         raise TypeError(f"{self} is not dumped: a dump would carry secrets. Leave {obj._meta.label} out (--exclude).")
 
-    def get_lookup(self, lookup_name: str) -> Any:
-        if lookup_name != "isnull":
-            raise FieldError(f"{self} is sealed: nothing can be looked up by it but whether it is there (isnull).")
-        return super().get_lookup(lookup_name)
-
-    def get_transform(self, lookup_name: str) -> Any:
-        raise FieldError(f"{self} is sealed: nothing can be made of it in the database.")
+    @classmethod
+    def get_lookups(cls) -> dict[str, Any]:
+        return {"isnull": IsNull}  # of everything else Django says "Unsupported lookup"
 
     def formfield(self, form_class: Any = None, choices_form_class: Any = None, **kwargs: Any) -> forms.Field | None:
         from .sealed_forms import SealedFormField, SealedInput  # they need Sealed

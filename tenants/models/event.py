@@ -64,7 +64,7 @@ class Event(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         verbose_name = "history entry"
-        verbose_name_plural = "history"
+        verbose_name_plural = "history entries"
         indexes = [models.Index(fields=["subject_type", "subject_id"], name="event_subject")]
 
     def __str__(self) -> str:

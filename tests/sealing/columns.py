@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from .models import Vault
 
 
-def stored(vault: Vault, column: str = "secret") -> str:
+def stored(vault: Vault, column: str = "secret"):
     """What the column holds, byte for byte."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {column} FROM sealing_vault WHERE name = %s", [vault.name])

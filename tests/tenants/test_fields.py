@@ -41,7 +41,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def reveal(vault: Vault, field: str = "secret") -> str:
+def reveal(vault, field="secret"):
     """Read the row again and open its value."""
     return getattr(Vault.objects.get(pk=vault.pk), field).reveal("test")
 

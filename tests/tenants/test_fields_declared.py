@@ -26,14 +26,14 @@ class Row(models.Model):
         return "x"
 
 
-def problems(**fields: models.Field) -> list[str]:
+def problems(**fields):
     """IDs of what the checks say of the model's field named secret."""
     attributes = {**fields, "__module__": "tests.sealing.models", "__str__": lambda self: "x"}
     model = type("Declared", (models.Model,), attributes)
     return [message.id for message in model.check() if message.id.startswith("tenants.")]
 
 
-def key(**options: object) -> models.UUIDField:
+def key(**options):
     return models.UUIDField(primary_key=True, **{"default": uuid.uuid4, **options})
 
 

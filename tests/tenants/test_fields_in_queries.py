@@ -26,7 +26,7 @@ def vaults() -> list[Vault]:
     return [Vault.objects.create(name=name, note="fake-note", secret=f"fake-secret-{name}") for name in "abc"]
 
 
-def secrets() -> dict[str, str | None]:
+def secrets():
     """What each row reveals when it is read again."""
     return {vault.name: vault.secret and vault.secret.reveal("test") for vault in Vault.objects.order_by("name")}
 
@@ -148,7 +148,7 @@ def test_update_can_remove_a_secret(vaults):
     assert secrets() == {"a": None, "b": None, "c": "fake-secret-c"}
 
 
-def sealed_for(row: Vault, field: object = FIELD, output: object = FIELD) -> Value:
+def sealed_for(row, field=FIELD, output=FIELD):
     return Value(Sealed.for_row(row, field, "fake-sealed"), output_field=output)
 
 
@@ -292,6 +292,7 @@ def test_what_the_database_makes_of_it_holds_no_text(vaults, expression):
 
 # Looking up
 
+NO_LOOKUP = "^(Unsupported lookup '[a-z_]+' for SealedField|.*Join on 'secret' not permitted)"
 LOOKUPS = ["exact", "iexact", "contains", "icontains", "startswith", "endswith", "gt", "gte", "lt", "lte", "regex"]
 
 
@@ -299,7 +300,7 @@ LOOKUPS = ["exact", "iexact", "contains", "icontains", "startswith", "endswith",
 def test_no_lookup_works(vaults, lookup):
     rhs = ["fake-secret-a", "fake-secret-b"] if lookup in ("in", "range") else "fake-secret-a"
     for method in (Vault.objects.filter, Vault.objects.exclude, Vault.objects.get):
-        with pytest.raises(FieldError, match="sealing.Vault.secret is sealed") as caught:
+        with pytest.raises(FieldError, match=NO_LOOKUP) as caught:
             method(**{f"secret__{lookup}": rhs})
         assert "fake" not in str(caught.value)
 
@@ -320,7 +321,7 @@ def test_no_lookup_works(vaults, lookup):
     ],
 )
 def test_no_query_asks_for_its_text(vaults, look):
-    with pytest.raises(FieldError, match="is sealed"):
+    with pytest.raises(FieldError, match=NO_LOOKUP):
         list(look())
     assert Vault.objects.count() == 3
 
@@ -335,7 +336,7 @@ def test_no_query_asks_for_its_text(vaults, look):
     ],
 )
 def test_a_transform_that_all_texts_have_does_not_work(vaults, look):
-    with register_lookup(TextField, Length), pytest.raises(FieldError, match="Vault.secret is sealed|not permitted"):
+    with register_lookup(TextField, Length), pytest.raises(FieldError, match=NO_LOOKUP):
         list(look())
 
 

@@ -29,11 +29,11 @@ def vault() -> Vault:
     return Vault.objects.create(name="first", secret=SECRET, spare="fake-spare")
 
 
-def reveal(vault: Vault, field: str = "secret") -> str:
+def reveal(vault, field="secret"):
     return getattr(Vault.objects.get(pk=vault.pk), field).reveal("test")
 
 
-def saved(form: Form) -> Vault:
+def saved(form):
     assert form.is_valid(), form.errors
     return form.save()
 

@@ -1,0 +1,48 @@
+"""Numbers beside a row, each of what the user may see only, as subqueries of one list query."""
+
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from monitoring.models import Finding
+from oauth.models import Connection
+from tenants.models import AppRegistration, Credential
+
+from .display import BAD, ends
+
+
+def counted(rows: QuerySet[Any], path: str) -> Coalesce:
+    """How many of these rows lead by `path` to the outer row."""
+    per_row = rows.order_by().filter(**{path: OuterRef("pk")}).values(path).annotate(number=Count("pk"))
+    return Coalesce(Subquery(per_row.values("number"), output_field=IntegerField()), 0)
+
+
+def connections_of(user: Any, path: str) -> Coalesce:
+    return counted(Connection.objects.visible_to(user).filter(disconnected_at=None), path)
+
+
+def findings_of(user: Any, *paths: str) -> Any:
+    """Open findings that lead to the outer row by any of these paths; one finding leads by one of them only."""
+    findings = Finding.objects.visible_to(user).open()
+    first: Any
+    first, *others = (counted(findings, path) for path in paths)
+    for other in others:
+        first = first + other
+    return first
+
+
+def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet[Any]:
+    """With what their list and their tenant's page tell: the current secret's end, connections, open findings."""
+    current = Credential.objects.current().filter(registration=OuterRef("pk"))
+    return registrations.annotate(
+        secret_id=Subquery(current.values("pk")),
+        secret_ends_at=Subquery(current.values("ends_at")),
+        connection_count=connections_of(user, "registration"),
+        finding_count=findings_of(user, "registration", "credential__registration", "connection__registration"),
+    )
+
+
+def secret_status(registration: Any) -> tuple[str, str]:
+    """How serious, and in words, the state of a registration's client secret is. Takes a row of with_health()."""
+    return ends(registration.secret_ends_at) if registration.secret_id else (BAD, "none")

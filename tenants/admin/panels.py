@@ -1,0 +1,78 @@
+"""The read-only tables that several pages have in common."""
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from monitoring.models import Finding
+from oauth.models import Connection
+
+from .display import BAD, GOOD, WARNING, ago, badge, link_to
+from .pages import Panel
+
+SHOWN = 10
+TOKEN_STATUS = {"active": GOOD, "invalid": WARNING, "dead": BAD}
+
+
+def token_status(connection: Connection) -> Any:
+    """The grant's state, and what stands above it."""
+    if connection.disconnected_at:
+        return badge("quiet", "disconnected")
+    if connection.blocked:
+        return badge(WARNING, f"{connection.get_token_status_display()}, blocked")
+    return badge(TOKEN_STATUS[connection.token_status], connection.get_token_status_display())
+
+
+def severity(finding: Finding) -> Any:
+    if finding.resolved_at:
+        return badge("quiet", "resolved")
+    kind = BAD if finding.severity == Finding.Severity.CRITICAL else WARNING
+    return badge(kind, finding.get_severity_display())
+
+
+def findings_panel(
+    request: HttpRequest, findings: QuerySet[Finding], *, title: str, empty: str, more: str = "", tone: str = ""
+) -> Panel:
+    """The first of these findings that the user may see, in their order."""
+    visible: Any = findings.visible_to(request.user)  # type: ignore[attr-defined]
+    shown = visible.select_related("tenant", "registration", "credential", "connection")[:SHOWN]
+    number = visible.count()
+    return Panel(
+        title=title,
+        columns=["Severity", "What is wrong", "About", "Tenant", "Since", "Who must act"],
+        rows=[
+            [
+                severity(finding),
+                link_to(finding, finding.what),
+                str(finding.subject),
+                str(finding.tenant or "shared"),
+                ago(finding.opened_at),
+                finding.get_actor_display(),
+            ]
+            for finding in shown
+        ],
+        empty=empty,
+        more=more if number > SHOWN else "",
+        more_words=f"Show all {number}",
+        summary=str(number) if number else "",
+        tone=tone,
+    )
+
+
+def connections_panel(request: HttpRequest, connections: QuerySet[Connection], *, more: str) -> Panel:
+    rows: Any = connections.visible_to(request.user)  # type: ignore[attr-defined]
+    live = rows.filter(disconnected_at=None)
+    by_status = dict(live.order_by().values_list("token_status").annotate(Count("pk")))
+    labels = dict(Connection.TokenStatus.choices)
+    return Panel(
+        title="Connections",
+        columns=["Account", "Status", "Last refreshed"],
+        rows=[
+            [link_to(connection), token_status(connection), ago(connection.refreshed_at)] for connection in rows[:SHOWN]
+        ],
+        empty="Nobody has consented yet. Send a consent link.",
+        more=more if by_status else "",
+        more_words="Show all connections",
+        summary=", ".join(f"{by_status[status]} {labels[status]}" for status in labels if status in by_status),
+    )

@@ -1,0 +1,268 @@
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+
+from monitoring.models import Finding
+from oauth.models import Connection, Link
+from tenants import clouds
+from tenants.models import AppRegistration, Credential
+
+from . import history
+from .archiving import CONSEQUENCES, archive_registrations
+from .base import TenantScopedAdmin
+from .checking import CheckNow
+from .counts import secret_status, with_health
+from .display import BAD, ago, badge, day, ends, link_to, list_of, page_of, sees_platform, stacked
+from .pages import Button, Page, Panel
+from .panels import SHOWN, connections_panel, findings_panel
+from .registration_form import RegistrationForm
+from .scope_boxes import asked_for
+from .standing import RegistrationStanding
+
+
+class CloudFilter(admin.SimpleListFilter):
+    title = "cloud"
+    parameter_name = "cloud"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, cloud.name) for key, cloud in clouds.clouds().items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(cloud=self.value()) if self.value() else queryset
+
+
+@admin.register(AppRegistration)
+class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
+    form = RegistrationForm
+    list_display = ["name_and_tenant", "secret_ends", "health", "connection_count", "client_id_and_cloud"]
+    list_filter = [RegistrationStanding, "tenant", CloudFilter]
+    list_select_related = ["tenant"]
+    search_fields = ["name", "client_id", "directory", "tenant__name"]
+    autocomplete_fields = ["tenant"]
+    actions = ["check_now", "archive"]
+    page_actions = ("check_now", "archive")
+
+    class Media:
+        js = ["operator/copy.js", "operator/registration.js"]
+
+    # Columns
+
+    @admin.display(description="name, tenant", ordering="name")
+    def name_and_tenant(self, registration: AppRegistration) -> Any:
+        return stacked(registration.name, registration.tenant or "shared")
+
+    @admin.display(description="client ID, cloud", ordering="client_id")
+    def client_id_and_cloud(self, registration: AppRegistration) -> Any:
+        identifier = format_html('<span class="identifier">{}</span>', registration.client_id)
+        return stacked(identifier, self.cloud_name(registration))
+
+    @admin.display(description="cloud", ordering="cloud")
+    def cloud_name(self, registration: AppRegistration) -> str:
+        cloud = clouds.clouds().get(registration.cloud)
+        return cloud.name if cloud else f"{registration.cloud} (not configured)"
+
+    @admin.display(description="client secret", ordering=F("secret_ends_at").asc(nulls_last=True))
+    def secret_ends(self, registration: Any) -> Any:
+        return badge(*secret_status(registration))
+
+    @admin.display(description="connections", ordering="connection_count")
+    def connection_count(self, registration: Any) -> int:
+        return registration.connection_count  # type: ignore[no-any-return]
+
+    @admin.display(description="health", ordering="finding_count")
+    def health(self, registration: Any) -> Any:
+        if registration.finding_count:
+            return badge(BAD, f"{registration.finding_count} open")
+        return "no findings" if registration.checked_at else "not checked yet"
+
+    # Read-only parts of the form
+
+    @admin.display(description="redirect URI")
+    def redirect_uri_to_copy(self, registration: AppRegistration) -> Any:
+        by_cloud = {key: AppRegistration(cloud=key).redirect_uri for key in clouds.clouds()}
+        return render_to_string(
+            "admin/tenants/appregistration/redirect_uri.html",
+            {"uri": registration.redirect_uri if registration.pk else "", "by_cloud": json.dumps(by_cloud)},
+        )
+
+    @admin.display(description="stored client secret")
+    def stored_secret(self, registration: AppRegistration) -> Any:
+        current = registration.credentials.current().first() if registration.pk else None
+        if current is None:
+            return badge(BAD, "none") if registration.pk else "None yet."
+        kind, words = ends(current.ends_at)
+        return format_html("{}… stored, {} {}", current.hint, badge(kind, words), _end_day(current))
+
+    @admin.display(description="scopes")
+    def scopes_asked(self, registration: AppRegistration) -> Any:
+        names = registration.scope_names
+        if not names:
+            return "None ticked."
+        return f"{', '.join(names)}. Microsoft is asked for: {', '.join(asked_for(names).permissions)}."
+
+    # The form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        may_type = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        cloud = "cloud_name" if self._is_granted(obj) else "cloud"
+        secret = ["stored_secret", *(["secret", "secret_ends_on"] if may_type else [])]
+        return [
+            ("Registration", {"fields": ["tenant", "name", cloud, "audience", "directory", "client_id"]}),
+            ("Redirect URI", {"fields": ["redirect_uri_to_copy"]}),
+            ("Client secret", {"fields": secret}),
+            ("Scopes", {"fields": ["scopes" if may_type else "scopes_asked"]}),
+            ("Alerts", {"fields": ["alert_emails"]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = ["redirect_uri_to_copy", "stored_secret", "scopes_asked", "cloud_name"]
+        if obj:
+            fixed.append("tenant")
+        if self._is_granted(obj):
+            fixed += ["cloud", "client_id"]
+        return fixed
+
+    def _is_granted(self, obj: AppRegistration | None) -> bool:
+        """Did people consent to this cloud and client ID? Then they stay what they are."""
+        return obj is not None and obj.connections.exists()
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        formfield.queryset = formfield.queryset.filter(archived_at=None)
+        if not sees_platform(request.user):
+            formfield.required = True
+            formfield.help_text = "Whose registration it is."
+        return formfield
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        help_texts = {"tenant": "Fixed: a registration never moves to another tenant."} if obj else {}
+        if self._is_granted(obj):
+            granted = "Fixed: people have consented to the registration of this cloud and client ID."
+            help_texts |= {"client_id": granted, "cloud_name": granted}
+        return super().get_form(request, obj, change, **{"help_texts": help_texts, **kwargs})
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not (obj and obj.archived_at) and super().has_change_permission(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_health(super().get_queryset(request), request.user)
+
+    def save_model(self, request: HttpRequest, obj: AppRegistration, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        form.save_scopes()
+        form.save_secret()
+        if form.is_longer_than_entra_allows():
+            self.message_user(
+                request,
+                "Client secrets in Entra last at most 24 months: look at the end date once more.",
+                messages.WARNING,
+            )
+        if change and "scopes" in form.changed_data and obj.connections.exists():
+            self.message_user(
+                request,
+                "Who consented already granted the old scopes; for the new ones they must consent again.",
+                messages.WARNING,
+            )
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        changes = super().construct_change_message(request, form, formsets, add)
+        if "client secret ends on" in changes:
+            changes["client secret ends on"][0] = form.old_end() or None
+        return changes
+
+    def response_post_save_add(self, request: HttpRequest, obj: AppRegistration) -> Any:
+        self.message_user(request, _next_step(obj), messages.INFO)
+        return HttpResponseRedirect(page_of(obj))
+
+    # Buttons and panels
+
+    @admin.action(description="Archive", permissions=["operate"])
+    def archive(self, request: HttpRequest, queryset: Any) -> Any:
+        queryset = queryset.filter(archived_at=None)
+        asked = self.confirm(request, queryset, title="Archive", consequences=CONSEQUENCES)
+        if asked:
+            return asked
+        registrations = list(queryset)
+        archive_registrations(AppRegistration.objects.filter(pk__in=[row.pk for row in registrations]))
+        for registration in registrations:
+            history.record(request, registration, "archived")
+        self.message_user(request, f"{', '.join(map(str, registrations)) or 'Nothing'}: archived.", messages.SUCCESS)
+        return None
+
+    def offers(self, action: str, obj: AppRegistration) -> bool:
+        return not obj.archived_at and (
+            action != "check_now" or AppRegistration.objects.live().filter(pk=obj.pk).exists()
+        )
+
+    def page(self, request: HttpRequest, obj: AppRegistration) -> Page:
+        page = super().page(request, obj)
+        if request.user.has_perm("oauth.add_link") and not obj.archived_at:
+            add = reverse("admin:oauth_link_add", query={"registration": obj.pk})
+            page.buttons.insert(0, Button("Create consent link", add, post=False))
+        of_it = {"registration__id__exact": obj.pk}
+        findings = Finding.objects.open()
+        page.put_wrong_first(
+            findings_panel(
+                request,
+                findings.filter(registration=obj)
+                | findings.filter(credential__registration=obj)
+                | findings.filter(connection__registration=obj),
+                title="Open findings",
+                empty="Nothing is wrong." if obj.checked_at else "Not checked yet. Press “Check now”, or wait.",
+                more=list_of(Finding, about=obj.pk),
+            )
+        )
+        page.panels += [
+            connections_panel(request, Connection.objects.filter(registration=obj), more=list_of(Connection, **of_it)),
+            _links(request, obj, list_of(Link, **of_it)),
+            _secrets(obj),
+        ]
+        return page
+
+
+def _next_step(registration: AppRegistration) -> Any:
+    if not registration.credentials.current().exists():
+        return (
+            "Next: add the redirect URI below to the registration in Entra (Authentication, platform Web), "
+            "make a client secret there and paste its Value here."
+        )
+    if not registration.scope_names:
+        return "Next: tick what the registration shall ask for, under Scopes."
+    add = reverse("admin:oauth_link_add", query={"registration": registration.pk})
+    return format_html('Next: <a href="{}">create a consent link</a> and send it to the tenant.', add)
+
+
+def _links(request: HttpRequest, registration: AppRegistration, more: str) -> Panel:
+    links = Link.objects.visible_to(request.user).filter(registration=registration).select_related("tenant")
+    return Panel(
+        title="Consent links",
+        columns=["Link", "Status", "Opened", "Connected", "Made"],
+        rows=[
+            [link_to(link), link.status, f"{link.opens} times", f"{link.uses} of {link.max_uses}", ago(link.created_at)]
+            for link in links[:SHOWN]
+        ],
+        empty="None yet.",
+        more=more if links.count() > SHOWN else "",
+    )
+
+
+def _secrets(registration: AppRegistration) -> Panel:
+    return Panel(
+        title="Stored client secrets",
+        columns=["Begins with", "Use", "Ends", "Entered"],
+        rows=[
+            [f"{row.hint}…", row.get_slot_display() or "retired", _end_day(row), ago(row.created_at)]
+            for row in registration.credentials.all()[:SHOWN]
+        ],
+        empty="None yet.",
+    )
+
+
+def _end_day(credential: Credential) -> str:
+    return f"{day(credential.ends_at)} ({'typed by hand' if credential.ends_at_typed else 'as Entra says'})"

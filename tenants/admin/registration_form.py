@@ -1,0 +1,153 @@
+"""The one form in which an operator types what Entra shows of an app registration."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from tenants import clouds, scopes
+from tenants.models import AppRegistration, Credential, ScopeSelection
+from tenants.models.credential import check_secret_value
+from tenants.sealed_forms import SealedInput
+
+from .display import day
+from .forms import WholeRowForm
+from .scope_boxes import ScopeBoxes
+
+LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
+
+
+class Day(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class RegistrationForm(WholeRowForm, forms.ModelForm):
+    cloud = forms.ChoiceField(label="Cloud", help_text="The Microsoft cloud it is registered in.")
+    secret = forms.CharField(
+        label="Client secret (Value)",
+        required=False,
+        widget=SealedInput,
+        max_length=400,
+        help_text="From Certificates &amp; secrets in Entra: the Value, not the Secret ID. It is never shown again. "
+        "Leave empty to keep what is stored; a new one replaces it.",
+    )
+    secret_ends_on = forms.DateField(
+        label="Client secret ends on",
+        required=False,
+        widget=Day,
+        help_text="The day in the Expires column beside it; at most 24 months after it was made. "
+        "Without a new Value this corrects the end date of the stored one.",
+        error_messages={"invalid": "This is not a day. Enter it as year-month-day, for example 2027-01-31."},
+    )
+    scopes = forms.MultipleChoiceField(
+        label="Scopes",
+        required=False,
+        choices=[(name, name) for name in scopes.CATALOGUE],
+        widget=ScopeBoxes,
+        error_messages={"invalid_choice": "“%(value)s” is not a scope of the catalogue."},
+    )
+
+    constraint_fields = {"registration_client_id_unique": "client_id", "registration_name_unique": "name"}
+    hidden_but_checked = frozenset({"archived_at", "tenant", "cloud"})  # tenant and cloud may stand read-only
+
+    class Meta:
+        model = AppRegistration
+        fields = ["tenant", "name", "cloud", "audience", "directory", "client_id", "alert_emails"]
+        widgets = {"audience": forms.RadioSelect}
+        error_messages = {
+            "client_id": {"required": "Paste the Application (client) ID from the registration's overview in Entra."},
+            "name": {"required": "Give it the name it has in Entra."},
+            "tenant": {"required": "Choose the tenant this registration belongs to."},
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored: Credential | None = None
+        if self.instance.pk:
+            self.stored = Credential.objects.current().filter(registration=self.instance).first()
+            self.initial["scopes"] = self.instance.scope_names
+        if "cloud" in self.fields:
+            self.fields["cloud"].choices = self._clouds()  # type: ignore[attr-defined]
+
+    def _clouds(self) -> list[tuple[str, str]]:
+        known = {key: cloud.name for key, cloud in clouds.clouds().items()}
+        current = self.instance.cloud
+        return [*known.items(), *([] if current in known else [(current, f"{current} (no longer configured)")])]
+
+    @sensitive_variables()
+    def clean_secret(self) -> str:
+        value: str = self.cleaned_data["secret"]
+        if value:
+            check_secret_value(value)
+        return value
+
+    def clean_secret_ends_on(self) -> date | None:
+        ends_on: date | None = self.cleaned_data["secret_ends_on"]
+        if ends_on and start_of(ends_on) <= timezone.now():
+            raise forms.ValidationError("A secret that ends on this day has ended already: make a new one in Entra.")
+        return ends_on
+
+    def clean_scopes(self) -> list[str]:
+        names: list[str] = self.cleaned_data["scopes"]
+        try:
+            scopes.family_of(names)
+        except scopes.MixedFamilies as mixed:
+            raise forms.ValidationError(str(mixed)) from mixed
+        return names
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        value, ends_on = cleaned.get("secret"), cleaned.get("secret_ends_on")
+        if value and not ends_on and "secret_ends_on" not in self.errors:
+            self.add_error("secret_ends_on", "Enter the day this secret ends; Entra shows it in the Expires column.")
+        if ends_on and not value and not self.stored and "secret" not in self.errors:
+            self.add_error("secret", "Paste the Value of the secret that ends on this day.")
+        self._check_family(cleaned)
+        return cleaned
+
+    def _check_family(self, cleaned: dict[str, Any]) -> None:
+        cloud = clouds.clouds().get(cleaned.get("cloud") or self.instance.cloud)
+        names = cleaned.get("scopes") or []
+        if cloud and not cloud.outlook_host and names and scopes.family_of(names) == scopes.IMAP:
+            self.add_error("scopes", f"{cloud.name} has no host for IMAP, POP and SMTP; tick Graph's scopes.")
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors and "secret" not in self.errors and self.data.get(self.add_prefix("secret")):
+            self.add_error("secret", "The Value was not kept, as a page never shows it again. Paste it once more.")
+
+    def is_longer_than_entra_allows(self) -> bool:
+        ends_on = self.cleaned_data.get("secret_ends_on")
+        return bool(ends_on and start_of(ends_on) - timezone.now() > LONGEST_IN_ENTRA)
+
+    def old_end(self) -> str:
+        return day(self.stored.ends_at) if self.stored else ""
+
+    def save_scopes(self) -> None:
+        ticked, before = set(self.cleaned_data["scopes"]), set(self.initial.get("scopes", []))
+        ScopeSelection.objects.filter(registration=self.instance, scope__in=before - ticked).delete()
+        ScopeSelection.objects.bulk_create(
+            [ScopeSelection(registration=self.instance, scope=name) for name in sorted(ticked - before)]
+        )
+
+    @sensitive_variables()
+    def save_secret(self) -> None:
+        """A new value replaces the current secret; a date alone corrects when the stored one ends."""
+        value, ends_on = self.cleaned_data["secret"], self.cleaned_data["secret_ends_on"]
+        if not ends_on:
+            return
+        if value:
+            Credential.objects.replace(self.instance, value, start_of(ends_on))
+        elif self.stored:
+            Credential.objects.filter(pk=self.stored.pk).update(ends_at=start_of(ends_on), ends_at_typed=True)
+
+
+def start_of(day: date) -> datetime:
+    """A date typed by hand means its start in UTC."""
+    return datetime.combine(day, time.min, UTC)
