@@ -2,6 +2,7 @@
 
 from datetime import time
 from pathlib import Path
+from typing import Any
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
@@ -85,6 +86,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = env("TIME_ZONE", cast=time_zone, default="UTC")  # a night is a local date here
 
 # Database
@@ -147,8 +149,8 @@ CONTENT_SECURITY_POLICY = {
 # Mail
 
 _mail = env.email_url("EMAIL_URL", default="smtp://localhost:25")
-_mail["EMAIL_FILE_PATH"] = str(BASE_DIR / _mail["EMAIL_FILE_PATH"])  # filemail:///var/mail is meant from here
 vars().update(_mail)
+EMAIL_FILE_PATH: str = str(BASE_DIR / _mail["EMAIL_FILE_PATH"])  # filemail:///var/mail is meant from here
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="tenantry@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
@@ -156,6 +158,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # Celery
 
 REDIS_URL = env("REDIS_URL", default="")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BROKER_TRANSPORT_OPTIONS = {

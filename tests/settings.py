@@ -29,5 +29,9 @@ os.environ.setdefault("REDIS_URL", "")
 from config.settings import *  # noqa: E402,F403
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.sealing"]  # noqa: F405
+STATIC_ROOT.mkdir()  # noqa: F405  WhiteNoise warns of a folder that is not there
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    # A file, as in production: the memory that Django would take knows no waiting, and threads meet "table is locked".
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(_folder, "under-test.sqlite3")}  # noqa: F405

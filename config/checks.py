@@ -1,0 +1,227 @@
+"""What must hold before Tenantry may run. `settings_problems` is also a Django system check."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.http.request import validate_host
+
+from tenants.clouds import BUILT_IN, EXTRA_FIELDS, extra_cloud
+
+RANDOM_TEXT = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+FERNET_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+CLOUD_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
+
+
+def settings_problems(**kwargs: Any) -> list[CheckMessage]:
+    """Looks at settings only: no model is loaded, no database asked."""
+    return [*_secret_key(), *encryption_key_problems(), *_site_url(), *_debug(), *_extra_clouds()]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name of ALLOWED_HOSTS, or host:port of a cloud, means this machine alone."""
+    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _allowed_hosts_are_loopback() -> bool:
+    return all(map(is_loopback, settings.ALLOWED_HOSTS))
+
+
+def _secret_key() -> Iterator[Error]:
+    key = settings.SECRET_KEY
+    placeholder = key.startswith("django-insecure-") or "change" in key.lower()
+    if placeholder or len(key) < 50 or len(set(key)) < 5:
+        yield Error(
+            "SECRET_KEY is a placeholder or too short to be a secret.",
+            hint=f"Set 50 random characters or more: {RANDOM_TEXT}",
+            id="config.E001",
+        )
+
+
+def encryption_key_problems() -> Iterator[Error]:
+    """Without usable keys not even the models can be loaded."""
+    keys = settings.FIELD_ENCRYPTION_KEY
+    if not keys:
+        yield Error("FIELD_ENCRYPTION_KEYS holds no key.", hint=f"Make the first one: {FERNET_KEY}", id="config.E002")
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            yield Error(
+                f"Key {number} of FIELD_ENCRYPTION_KEYS is not a Fernet key.",
+                hint=f"Copy the whole key, 44 characters, or make one: {FERNET_KEY}",
+                id="config.E003",
+            )
+
+
+def _site_url() -> Iterator[Error]:
+    url = settings.SITE_URL
+    try:
+        site = urlsplit(url)
+        origin_only = url == f"{site.scheme}://{site.netloc}" and "@" not in site.netloc and site.port != 0
+    except ValueError:
+        origin_only = False
+    if not origin_only or site.scheme not in ("http", "https") or not site.hostname:
+        yield Error(
+            "SITE_URL is not the address of a site.",
+            hint="Give scheme and host, and a port where it needs one, and nothing after: https://tenantry.example.com",
+            id="config.E004",
+        )
+        return
+    if not validate_host(site.hostname, settings.ALLOWED_HOSTS):
+        yield Error(
+            f"SITE_URL's host {site.hostname} is not in ALLOWED_HOSTS, so every page would answer 400.",
+            hint=f"Add {site.hostname} to ALLOWED_HOSTS.",
+            id="config.E005",
+        )
+    if site.scheme == "http" and not is_loopback(site.netloc):
+        yield Error(
+            f"SITE_URL is plain http on {site.hostname}: secrets would cross the network readable to anyone.",
+            hint="Put a proxy with a certificate in front and give SITE_URL as https.",
+            id="config.E006",
+        )
+
+
+def _debug() -> Iterator[Error]:
+    if settings.DEBUG and not _allowed_hosts_are_loopback():
+        yield Error(
+            "DEBUG is on while ALLOWED_HOSTS names hosts that others can reach; its error pages show the inside.",
+            hint="Remove DEBUG, or allow only localhost and 127.0.0.1.",
+            id="config.E007",
+        )
+
+
+def _extra_clouds() -> Iterator[Error]:
+    rows = settings.EXTRA_CLOUDS
+    if not isinstance(rows, list):
+        yield _bad_cloud("EXTRA_CLOUDS is not a JSON list.")
+        return
+    seen: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        faults = list(_cloud_faults(row))
+        for fault in faults:
+            yield _bad_cloud(f"Entry {number} of EXTRA_CLOUDS: {fault}.")
+        if not faults:
+            yield from _placed_cloud(row, seen)
+            seen.add(row["key"])
+
+
+def _bad_cloud(sentence: str) -> Error:
+    return Error(sentence, hint="See EXTRA_CLOUDS in .env.example.", id="config.E008")
+
+
+def _cloud_faults(row: Any) -> Iterator[str]:
+    if not isinstance(row, dict):
+        yield "it is not a JSON object"
+        return
+    for name in ("key", "name", "login_host", "graph_host"):
+        if not row.get(name):
+            yield f"{name} is missing"
+    for name in sorted(row.keys() - EXTRA_FIELDS):
+        yield f"{name} is not a field of a cloud"
+    for name in sorted(EXTRA_FIELDS - {"sandbox"}):
+        if not isinstance(row.get(name), str | None):
+            yield f"{name} is not text"
+        elif row.get(name):
+            yield from _malformed(name, row[name])
+    if not isinstance(row.get("sandbox", False), bool):
+        yield "sandbox is neither true nor false"
+
+
+def _malformed(name: str, value: str) -> Iterator[str]:
+    if name == "key" and not CLOUD_KEY.fullmatch(value):
+        yield "key may hold small letters, digits, - and _ only"
+    if name.endswith("_host") and not HOST.fullmatch(value):
+        yield f"{name} is not a host name (with a port where it needs one)"
+    if name == "browser_origin" and not re.fullmatch(rf"https?://{HOST.pattern}", value):
+        yield "browser_origin is not an origin such as https://login.example.com"
+
+
+def _placed_cloud(row: dict[str, Any], seen: set[str]) -> Iterator[Error]:
+    """What can be asked of one well-formed entry beside the others and on this machine."""
+    cloud = extra_cloud(row)
+    if cloud.key in seen | {built_in.key for built_in in BUILT_IN}:
+        yield Error(
+            f"Two clouds have the key {cloud.key}.", hint="Give the one in EXTRA_CLOUDS another.", id="config.E009"
+        )
+    if cloud.ca_file and not Path(cloud.ca_file).is_file():
+        way_out = (
+            "It makes its own when it starts; `make run` does that first." if cloud.sandbox else "Correct the path."
+        )
+        yield Error(
+            f"The ca_file of cloud {cloud.key} does not exist: {cloud.ca_file}.", hint=way_out, id="config.E010"
+        )
+    hosts: Sequence[str | None] = (cloud.login_host, cloud.graph_host, cloud.outlook_host)
+    if (cloud.sandbox or any(host and is_loopback(host) for host in hosts)) and not _allowed_hosts_are_loopback():
+        yield Error(
+            f"Cloud {cloud.key} is a sandbox or on this machine, while ALLOWED_HOSTS names hosts that others can "
+            "reach: anyone could consent as anybody.",
+            hint="Remove it from EXTRA_CLOUDS, or allow only localhost and 127.0.0.1.",
+            id="config.E011",
+        )
+
+
+def database_problems() -> list[CheckMessage]:
+    """Asks the database: is it there, has it our tables, can our keys read what is in it. Django must be set up.
+
+    Not registered with Django: `migrate` runs all checks that ask a database, and must work before there are tables.
+    """
+    return unreachable_database() or _missing_migrations() or list(_unreadable_keys())
+
+
+def unreachable_database() -> list[CheckMessage]:
+    from django.db import DatabaseError, connection
+
+    try:
+        connection.ensure_connection()
+    except DatabaseError as problem:
+        reason = str(problem).strip().partition("\n")[0]
+        return [
+            Error(
+                f"The database cannot be reached: {reason}.",
+                hint="See that it runs, or for SQLite that its folder exists, and that DATABASE_URL is right.",
+                id="config.E012",
+            )
+        ]
+    return []
+
+
+def _missing_migrations() -> list[CheckMessage]:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not missing:
+        return []
+    return [
+        Error(
+            f"The database is not up to date; {len(missing)} migrations are missing.",
+            hint="Run: python manage.py migrate",
+            id="config.E013",
+        )
+    ]
+
+
+def _unreadable_keys() -> Iterator[Error]:
+    from tenants.models import KeyCanary
+
+    for key_id in KeyCanary.objects.unreadable():
+        yield Error(
+            f"FIELD_ENCRYPTION_KEYS cannot read what is stored: key {key_id} is not among them.",
+            hint="Put that key back; without it the secrets sealed with it are lost.",
+            id="config.E014",
+        )
