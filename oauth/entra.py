@@ -1,0 +1,234 @@
+"""EntraClient: the one place that asks Microsoft for tokens. It goes through MSAL and judges the raw answer itself."""
+
+import hmac
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from msal import ConfidentialClientApplication, TokenCache
+from msal.exceptions import MsalError
+
+from tenants.clouds import Cloud
+from tenants.scopes import OIDC
+
+from .errors import CODES, AnswerRejected, EntraRefused, EntraUnreachable
+from .exchange import VISIBLE, Exchange, refusal, text_in, token_in
+from .http import GUID, HttpClient, client_for
+from .id_token import Identity, identity_of
+
+# MSAL and urllib3 write what they send and receive below these levels, and MSAL any body that is not JSON as an error.
+logging.getLogger("msal").setLevel(logging.CRITICAL)
+logging.getLogger("urllib3").setLevel(logging.WARNING)
+logger = logging.getLogger(__name__)
+
+FOR_MANY = ("common", "organizations", "consumers")
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
+LONGEST = {
+    "state": 500,
+    "code": 20_000,
+    "iss": 500,
+    "error": 200,
+    "error_subcode": 200,
+    "error_description": 10_000,
+}
+# What MSAL raises for an answer it cannot use. What Exchange raises goes through it untouched.
+MSAL_TROUBLE = (MsalError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class AppToken:
+    """A token of the application itself, for Graph."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a sign-in or a refresh gave: the newest refresh token, permissions by bare name, and who it is for.
+
+    `identity` is checked; after a refresh it is None where the answer names nobody.
+    """
+
+    refresh_token: str = field(repr=False)
+    scopes: tuple[str, ...]
+    identity: Identity | None
+
+
+class EntraClient:
+    """One registration's voice at Microsoft. Every call asks anew: nothing is cached, so an answer is today's truth.
+
+    Raises EntraRefused (a clear no), EntraUnreachable (no usable answer) and AnswerRejected (an answer that does not
+    hold what it must), and nothing else that Microsoft or a browser could cause.
+    """
+
+    @sensitive_variables()
+    def __init__(
+        self, cloud: Cloud, directory: str, client_id: str, secret: str, http: HttpClient | None = None
+    ) -> None:
+        self._cloud = cloud
+        self._directory = directory.lower()
+        self._client_id = client_id
+        self._secret = secret
+        self._http = http or client_for(cloud)
+
+    @sensitive_variables()
+    def app_token(self) -> AppToken:
+        """A fresh token of the application itself: proof that client ID, directory and secret fit together."""
+        if self._directory in FOR_MANY:
+            raise EntraRefused(CODES[50059])  # an application signs in to one directory; no need to ask
+        scope = f"https://{self._cloud.graph_host}/.default"
+        got, _ = self._ask(lambda app: app.acquire_token_for_client([scope]))
+        return AppToken(token_in(got, "access_token"), timezone.now() + timedelta(seconds=_lifetime(got)))
+
+    @sensitive_variables()
+    def begin(self, *, scopes: Sequence[str], redirect_uri: str, login_hint: str = "") -> dict[str, Any]:
+        """MSAL's flow, to be sealed until its answer comes. The browser is sent to its auth_uri."""
+        flow: dict[str, Any] = self._msal(Exchange(self._http, self._cloud)).initiate_auth_code_flow(
+            list(scopes),
+            redirect_uri=redirect_uri,
+            response_mode="form_post",
+            login_hint=login_hint or None,
+            prompt=None if login_hint else "select_account",
+        )
+        return flow
+
+    @sensitive_variables()
+    def redeem(self, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Grant:
+        """The grant that a browser's answer to `flow` stands for. A QueryDict may be handed in as it is.
+
+        What else a browser sends (client_info, admin_consent, tenant) anybody can make up; it is not looked at.
+        """
+        fields = _fields_of(answer)
+        if not hmac.compare_digest(_bytes(fields["state"]), _bytes(flow["state"])):
+            raise AnswerRejected("state", "The answer belongs to another sign-in.")
+        if fields["error"]:
+            raise refusal(400, {**fields, "suberror": fields["error_subcode"]})
+        if not VISIBLE.fullmatch(fields["code"]):
+            raise AnswerRejected("code", "The answer holds neither a code nor an error.")
+        code = {"code": fields["code"], "state": fields["state"]}
+        got, exchange = self._ask(
+            lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code), came_from=fields["iss"]
+        )
+        refresh_token = token_in(got, "refresh_token")
+        if not refresh_token:
+            raise AnswerRejected("refresh_token", "Microsoft granted no lasting access (offline_access).")
+        return Grant(refresh_token, _granted(got, flow["scope"]), self._identity(got, exchange, nonce=flow["nonce"]))
+
+    @sensitive_variables()
+    def refresh(self, refresh_token: str, scopes: Sequence[str]) -> Grant:
+        """The grant as it is today, with the token that replaces this one, or this one where none came.
+
+        The one call whose refusal is a verdict on a connection.
+        """
+        got, exchange = self._ask(
+            lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)), judges_grant=True
+        )
+        identity = self._identity(got, exchange, nonce=None) if got.get("id_token") else None
+        return Grant(token_in(got, "refresh_token") or refresh_token, _granted(got, scopes), identity)
+
+    @sensitive_variables()
+    def _ask(
+        self,
+        call: Callable[[ConfidentialClientApplication], object],
+        *,
+        judges_grant: bool = False,
+        came_from: str = "",
+    ) -> tuple[dict[str, Any], Exchange]:
+        """The token endpoint's raw answer, known to hold an access token."""
+        exchange = Exchange(self._http, self._cloud)
+        app = self._msal(exchange)
+        if came_from and not _is_issuer(came_from, exchange.issuer):
+            raise AnswerRejected("iss", "The answer came from somebody else than the one who was asked.")
+        trouble = ""
+        try:
+            call(app)
+        except MSAL_TROUBLE as exc:
+            # Often it is about an answer that we judge ourselves below. Its text may quote that answer.
+            trouble = type(exc).__name__
+        if exchange.response is None:
+            logger.error("MSAL gave up before it had an answer: %s", trouble)
+            raise EntraUnreachable("Microsoft could not be asked.")
+        got, status = exchange.answer, exchange.response.status_code
+        if status != 200 or "error" in got:
+            raise refusal(status, got, judges_grant=judges_grant, retry_after=exchange.response.retry_after)
+        if not token_in(got, "access_token"):
+            raise EntraUnreachable("Microsoft's answer holds no access token.")
+        return got, exchange
+
+    @sensitive_variables()
+    def _msal(self, exchange: Exchange) -> ConfidentialClientApplication:
+        # A new one each time: an app object answers from its own caches, and what died at Microsoft would look alive.
+        if not (self._directory in FOR_MANY or GUID.fullmatch(self._directory) or DOMAIN.fullmatch(self._directory)):
+            raise EntraRefused(CODES[900023])  # it would become part of an address, so nobody is asked
+        try:
+            return ConfidentialClientApplication(
+                self._client_id,
+                client_credential=self._secret,
+                authority=self._cloud.authority(self._directory),
+                instance_discovery=False,
+                azure_region=False,  # or a variable of the environment could name another host
+                token_cache=_NoCache(),
+                http_client=exchange,
+            )
+        except MSAL_TROUBLE as exc:
+            trouble = type(exc).__name__
+        logger.error("MSAL does not take the discovery document of cloud %s: %s", self._cloud.key, trouble)
+        raise EntraUnreachable("Microsoft's discovery document cannot be used.")
+
+    @sensitive_variables()
+    def _identity(self, got: Mapping[str, Any], exchange: Exchange, nonce: str | None) -> Identity:
+        return identity_of(
+            got.get("id_token"),
+            client_id=self._client_id,
+            issuer=exchange.issuer,
+            directory=self._directory,
+            nonce=nonce,
+        )
+
+
+class _NoCache(TokenCache):  # type: ignore[misc]
+    """Keeps nothing: MSAL would parse what it keeps, and find it again."""
+
+    def add(self, event: object, now: object = None) -> None:
+        pass
+
+
+def _fields_of(answer: Mapping[str, str]) -> dict[str, str]:
+    """The fields that count, each once and of a length that can be real; the missing ones empty."""
+    fields = {}
+    for name, longest in LONGEST.items():
+        values = answer.getlist(name) if hasattr(answer, "getlist") else [answer.get(name, "")]
+        if len(values) > 1 or not all(isinstance(value, str) and len(value) <= longest for value in values):
+            raise AnswerRejected("malformed", "The answer is not one that Microsoft would send.")
+        fields[name] = "".join(values)
+    return fields
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _is_issuer(name: str, issuer: str) -> bool:
+    """Whether the answer's own `iss` (RFC 9207) is the issuer that was asked, in whichever directory."""
+    start, placeholder, end = issuer.partition("{tenantid}")
+    if not placeholder or name == issuer:
+        return name == issuer
+    return re.fullmatch(re.escape(start) + GUID.pattern + re.escape(end), name) is not None
+
+
+def _granted(got: Mapping[str, Any], asked: Sequence[str]) -> tuple[str, ...]:
+    """Bare permission names, sorted; what was asked where the answer does not say (RFC 6749, 5.1)."""
+    names = text_in(got, "scope").split() or asked
+    bare = {name.rpartition("/")[2] for name in names}
+    return tuple(sorted(n for n in bare if VISIBLE.fullmatch(n) and n.lower() not in (*OIDC, ".default")))
+
+
+def _lifetime(got: Mapping[str, Any]) -> int:
+    seconds = got.get("expires_in")
+    return max(0, min(seconds, 86_400)) if type(seconds) is int else 0

@@ -1,0 +1,132 @@
+"""Exchange: what stands between MSAL and the network for one question, and reads Microsoft's raw answer to it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import TimeoutError as NoAnswerInTime
+
+from tenants.clouds import Cloud
+
+from .errors import AnswerRejected, EntraError, EntraRefused, EntraUnreachable, fault_for
+from .http import GUID, Answer, HttpClient
+
+WORD = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+NUMBER = re.compile(r"\s*AADSTS([0-9]{1,9})\b")
+VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Exchange:
+    """MSAL's http_client for one app object: remembers the raw answer, and hands on only what MSAL can read.
+
+    What is no answer (429, 5xx, not a JSON object) ends here in our own error, so MSAL never sees a body it would log.
+    Discovery that points to another host ends here too, before any secret is sent.
+    """
+
+    def __init__(self, http: HttpClient, cloud: Cloud) -> None:
+        self._http = http
+        self._cloud = cloud
+        self.issuer = ""  # may hold "{tenantid}"
+        self.response: Answer | None = None
+        self.answer: dict[str, Any] = {}
+
+    def get(self, url: str, **kwargs: Any) -> Answer:
+        response, document = self._usable(lambda: self._http.get(url, **kwargs))
+        if response.status_code != 200:
+            refused = refusal(response.status_code, document)
+            if isinstance(refused, EntraRefused) and refused.fault.kind != "tenant_not_found":
+                raise EntraUnreachable("Microsoft's discovery document cannot be had.")
+            raise refused
+        expected = {
+            "token_endpoint": f"https://{self._cloud.login_host}/",
+            "authorization_endpoint": f"{self._cloud.sign_in_origin}/",
+            "issuer": "https://",
+        }
+        for name, start in expected.items():
+            if not text_in(document, name).startswith(start):
+                raise AnswerRejected("endpoint", f"The discovery document's {name} does not start with {start}.")
+        self.issuer = text_in(document, "issuer")
+        return response
+
+    @sensitive_variables()
+    def post(self, url: str, **kwargs: Any) -> Answer:
+        self.response, self.answer = self._usable(lambda: self._http.post(url, **kwargs))
+        return self.response
+
+    def close(self) -> None:
+        """Nothing to close: the connections are the process's."""
+
+    @sensitive_variables()
+    def _usable(self, send: Callable[[], Answer]) -> tuple[Answer, dict[str, Any]]:
+        host = self._cloud.login_host
+        try:
+            response = send()
+        except SSLError:
+            raise EntraUnreachable(f"{host} shows a certificate that is not trusted.") from None
+        except NoAnswerInTime:
+            raise EntraUnreachable(f"{host} did not answer in time.") from None
+        except HTTPError:
+            raise EntraUnreachable(f"{host} could not be reached.") from None
+        status = response.status_code
+        if status == 429 or status >= 500:
+            fault = fault_for(status=status, error="")
+            raise EntraUnreachable(fault.what, retry_after=response.retry_after, throttled=status == 429)
+        data = response.json_object
+        if data is None or not (status == 200 or 400 <= status < 500):
+            raise EntraUnreachable(f"{host} gave no usable answer (HTTP {status}).")
+        return response, data
+
+
+def refusal(
+    status: int, answer: Mapping[str, Any], *, judges_grant: bool = False, retry_after: float | None = None
+) -> EntraError:
+    """The error to raise for a refusal. Nothing of its description goes into it but numbers and IDs.
+
+    Unless it `judges_grant` it has no verdict: that a code or a secret is refused says nothing of a grant we hold.
+    """
+    error, suberror, description = (text_in(answer, name) for name in ("error", "suberror", "error_description"))
+    if not error:
+        return EntraUnreachable(f"Microsoft gave no usable answer (HTTP {status}).")
+    codes = _codes(answer.get("error_codes"), description)
+    fault = fault_for(status=status, error=error, suberror=suberror, codes=codes)
+    if fault.retryable:
+        return EntraUnreachable(fault.what, retry_after=retry_after, throttled=fault.kind == "throttled")
+    return EntraRefused(
+        fault if judges_grant else replace(fault, verdict=""),
+        error=error if WORD.fullmatch(error) else "",
+        suberror=suberror if WORD.fullmatch(suberror) else "",
+        codes=codes,
+        trace_id=_support_id(answer, "trace_id", "Trace ID", description),
+        correlation_id=_support_id(answer, "correlation_id", "Correlation ID", description),
+    )
+
+
+def text_in(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def token_in(answer: Mapping[str, Any], name: str) -> str:
+    """A token as OAuth allows it (visible ASCII), or nothing."""
+    value = text_in(answer, name)
+    return value if VISIBLE.fullmatch(value) else ""
+
+
+def _codes(listed: object, description: str) -> tuple[int, ...]:
+    """The AADSTS numbers: listed by the token endpoint, in the description's first words on a redirect."""
+    numbers = [n for n in listed if type(n) is int and 0 < n < 10**9] if isinstance(listed, list) else []
+    if not numbers and (found := NUMBER.match(description)):
+        numbers = [int(found[1])]
+    return tuple(numbers[:10])
+
+
+def _support_id(answer: Mapping[str, Any], name: str, words: str, description: str) -> str:
+    """An ID that Microsoft's support can look up."""
+    value = text_in(answer, name)
+    if GUID.fullmatch(value):
+        return value
+    found = re.search(rf"{words}: ({GUID.pattern})", description)
+    return found[1] if found else ""

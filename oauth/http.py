@@ -1,0 +1,207 @@
+"""HttpClient: the get, post and close MSAL asks for, over urllib3's pool, with our timeouts and limits."""
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
+
+from django.views.decorators.debug import sensitive_variables
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import Url, parse_url
+
+from tenants.clouds import Cloud
+
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 15.0
+MAX_BODY = 1 << 20
+MAX_RETRY_AFTER = 3600
+DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
+DISCOVERY_LIFETIME = 3600
+MAX_DISCOVERED = 2000
+
+
+class RefusedAddress(ValueError):
+    """Not an https address of this cloud's sign-in or Graph host; nothing was sent."""
+
+
+class EndlessBody(HTTPError):
+    """The body is larger or slower than any answer we could use."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, as MSAL reads it. Body and headers stay out of its repr."""
+
+    status_code: int
+    text: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the server asks us to wait, an hour at most; None if it names no time we can read."""
+        value = (self.headers.get("Retry-After") or "").strip()
+        if value.isascii() and value.isdigit():
+            return float(min(int(value[:9]), MAX_RETRY_AFTER))
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), float(MAX_RETRY_AFTER))
+
+    @property
+    def json_object(self) -> dict[str, object] | None:
+        """The body's JSON object, or None if it is anything else."""
+        try:
+            data = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
+
+
+class HttpClient:
+    """Talks https to one cloud's sign-in and Graph hosts and to nothing else; follows no redirect, tries nothing twice.
+
+    Raises urllib3's HTTPError when no answer comes in time. OpenID discovery of a built-in cloud is answered from a
+    template, without the network; a good answer of another cloud is kept for an hour.
+    """
+
+    def __init__(self, cloud: Cloud, *, connect: float = CONNECT_SECONDS, read: float = READ_SECONDS) -> None:
+        self._cloud = cloud
+        self._timeout = Timeout(connect=connect, read=read)
+        self._body_seconds = 2 * read  # the read timeout starts again with every byte
+        self._hosts = {cloud.login_host.lower(), cloud.graph_host.lower()}
+        self._discovered: dict[str, tuple[float, Answer]] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_ignored: object,
+    ) -> Answer:
+        address = self._allowed(url, params)
+        discovery = DISCOVERY.fullmatch(parse_url(address).path or "")
+        if discovery is None:
+            return self._send("GET", address, headers)
+        if self._cloud.built_in:
+            return self._template(discovery[1])
+        return self._discover(address, headers)
+
+    @sensitive_variables()
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_ignored: object,
+    ) -> Answer:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._send("POST", self._allowed(url, params), {**(headers or {}), **form}, urlencode(data or {}))
+
+    def close(self) -> None:
+        """Let go of the idle connections of this process to every cloud that shares this one's CA."""
+        _pool(self._cloud.ca_file).clear()
+
+    def _allowed(self, url: str, params: Mapping[str, str] | None) -> str:
+        try:
+            parts = parse_url(url)  # urllib3's own reading, so that what is checked is where it goes
+        except LocationParseError:
+            parts = Url()
+        if parts.scheme != "https" or parts.auth is not None or parts.netloc not in self._hosts:
+            raise RefusedAddress(f"“{parts.netloc or ''}” is not an https host of the cloud “{self._cloud.key}”.")
+        return f"{url}?{urlencode(params)}" if params else url
+
+    @sensitive_variables()
+    def _send(self, method: str, url: str, headers: Mapping[str, str] | None, form: str | None = None) -> Answer:
+        response = _pool(self._cloud.ca_file).request(
+            method,
+            url,
+            body=form,
+            headers=headers,
+            timeout=self._timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
+        )
+        body = _read(response, self._body_seconds)
+        return Answer(response.status, body.decode("utf-8", "replace"), response.headers)
+
+    def _template(self, directory: str) -> Answer:
+        endpoints = f"{self._cloud.authority(directory)}/oauth2/v2.0"
+        document = {
+            "issuer": self._cloud.issuer(directory.lower() if GUID.fullmatch(directory) else "{tenantid}"),
+            "authorization_endpoint": f"{endpoints}/authorize",
+            "token_endpoint": f"{endpoints}/token",
+        }
+        return Answer(200, json.dumps(document), {})
+
+    def _discover(self, url: str, headers: Mapping[str, str] | None) -> Answer:
+        with self._lock:
+            expires, answer = self._discovered.get(url, (0.0, None))
+        if answer is not None and time.monotonic() < expires:
+            return answer
+        answer = self._send("GET", url, headers)
+        if answer.status_code == 200 and answer.json_object:
+            with self._lock:
+                self._discovered.pop(url, None)
+                while len(self._discovered) >= MAX_DISCOVERED:
+                    del self._discovered[next(iter(self._discovered))]  # the oldest
+                self._discovered[url] = (time.monotonic() + DISCOVERY_LIFETIME, answer)
+        return answer
+
+
+@sensitive_variables()
+def _read(response: BaseHTTPResponse, seconds: float) -> bytes:
+    deadline = time.monotonic() + seconds
+    body = bytearray()
+    try:
+        while chunk := response.read1(65536):
+            body += chunk
+            if len(body) > MAX_BODY or time.monotonic() > deadline:
+                raise EndlessBody("The answer is too long.")
+    except BaseException:
+        response.close()
+        raise
+    return bytes(body)
+
+
+_lock = threading.Lock()
+_pools: dict[tuple[int, str | None], PoolManager] = {}
+_clients: dict[Cloud, HttpClient] = {}
+
+
+def client_for(cloud: Cloud) -> HttpClient:
+    """This process's client for the cloud. Any number of threads may use it; its connections are kept and shared."""
+    with _lock:
+        return _clients.setdefault(cloud, HttpClient(cloud))
+
+
+def _pool(ca_file: str | None) -> PoolManager:
+    # Keyed by process: a forked worker must not talk into its parent's TLS connections. The parent's pool stays in the
+    # dictionary, because letting it go would take locks that another thread may have held when the process forked.
+    key = (os.getpid(), ca_file)
+    with _lock:
+        if key not in _pools:
+            _pools[key] = PoolManager(num_pools=32, maxsize=32, ca_certs=ca_file, cert_reqs="CERT_REQUIRED")
+        return _pools[key]
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,130 @@
+"""Who signed in: the id_token's claims, each checked, because MSAL since 1.38 checks none of them.
+
+The signature is not verified: the token came straight from the token endpoint over TLS, whose certificate was, and
+OpenID Connect Core 3.1.3.7, point 6, lets that stand in for it. Do not use this for a token that came another way.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from .errors import AnswerRejected
+from .http import GUID
+
+SKEW = 120
+PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the directory of all personal Microsoft accounts
+SIGNED = re.compile(r"(RS|PS|ES)(256|384|512)|EdDSA")
+
+WRONG = {
+    "missing": "The answer names nobody: it holds no id_token.",
+    "shape": "The answer's id_token cannot be read.",
+    "algorithm": "The answer's id_token is not signed as it must be.",
+    "aud": "The answer was made for another application.",
+    "iss": "The answer was issued by somebody else than the one who was asked.",
+    "tid": "The answer names no directory.",
+    "directory": "The account is of another directory than the one that was asked.",
+    "oid": "The answer names no account.",
+    "sub": "The answer names no subject.",
+    "exp": "The answer has expired, or this machine's clock is wrong.",
+    "nbf": "The answer is not valid yet, or this machine's clock is wrong.",
+    "iat": "The answer comes from the future, or this machine's clock is wrong.",
+    "nonce": "The answer belongs to another sign-in.",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An account. `tid` and `oid`, in lower case, are who it is; address and name are what it is called today."""
+
+    tid: str
+    oid: str
+    address: str
+    name: str
+
+
+@sensitive_variables()
+def identity_of(id_token: object, *, client_id: str, issuer: str, directory: str, nonce: str | None) -> Identity:
+    """The account an id_token names, or AnswerRejected.
+
+    `issuer` may hold "{tenantid}" where the directory's ID belongs. `directory` is the one the registration signs in
+    to: an ID, a domain, or one of Microsoft's words for many. `nonce` is the flow's, None where none was sent.
+    """
+    claims = _claims_of(id_token)
+    tid, oid = _guid(claims, "tid"), _guid(claims, "oid")
+    _demand(_text(claims, "aud").lower() == client_id.lower(), "aud")
+    _demand(_text(claims, "iss") == issuer.replace("{tenantid}", tid), "iss")
+    named = GUID.search(issuer)
+    _demand(_fits(directory.lower(), tid) and (named is None or named[0].lower() == tid), "directory")
+    _demand(_text(claims, "sub") != "", "sub")
+    now = time.time()
+    _demand(_moment(claims, "exp") > now - SKEW, "exp")
+    _demand(_moment(claims, "iat") < now + SKEW, "iat")
+    _demand("nbf" not in claims or _moment(claims, "nbf") < now + SKEW, "nbf")
+    if nonce is not None:
+        sent = hashlib.sha256(nonce.encode()).hexdigest()  # what MSAL sends in its place
+        _demand(hmac.compare_digest(_text(claims, "nonce").encode("utf-8", "replace"), sent.encode()), "nonce")
+    address = _clean(_text(claims, "preferred_username")) or _clean(_text(claims, "email"))
+    return Identity(tid, oid, address.lower()[:320], _clean(_text(claims, "name"))[:200].strip())
+
+
+def _demand(holds: bool, reason: str) -> None:
+    if not holds:
+        raise AnswerRejected(reason, WRONG[reason])
+
+
+def _claims_of(id_token: object) -> dict[str, Any]:
+    _demand(id_token not in (None, ""), "missing")
+    parts = id_token.split(".") if isinstance(id_token, str) else []
+    _demand(len(parts) == 3 and all(parts), "shape")
+    header, claims = _object_in(parts[0]), _object_in(parts[1])
+    _demand(SIGNED.fullmatch(_text(header, "alg")) is not None, "algorithm")
+    return claims
+
+
+def _object_in(part: str) -> dict[str, Any]:
+    try:
+        data = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        # Raised here and not in the handler: the handler's exception holds the token's text.
+        raise AnswerRejected("shape", WRONG["shape"])
+    return data
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _guid(claims: Mapping[str, Any], name: str) -> str:
+    value = _text(claims, name)
+    _demand(GUID.fullmatch(value) is not None, name)
+    return value.lower()
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    _demand(type(value) in (int, float) and 0 <= value < 1 << 40, name)  # type: ignore[operator]
+    return float(value)  # type: ignore[arg-type]
+
+
+def _fits(directory: str, tid: str) -> bool:
+    if GUID.fullmatch(directory):
+        return tid == directory
+    if directory in ("organizations", "consumers"):
+        return (tid == PERSONAL) == (directory == "consumers")
+    return True  # a domain, or common: the issuer is all there is to compare
+
+
+def _clean(text: str) -> str:
+    """On one line, without control characters."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
