@@ -1,0 +1,5 @@
+from .attempt import ConsentAttempt
+from .connection import Connection
+from .link import Link
+
+__all__ = ["Connection", "ConsentAttempt", "Link"]

@@ -1,0 +1,63 @@
+import uuid
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from tenants.fields import SealedField
+from tenants.models import AppRegistration, Tenant
+from tenants.models.visibility import TenantScopedQuerySet
+from tenants.models.watched import Watched
+
+
+class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
+    def live(self) -> Self:
+        """Those that are looked after: not disconnected on purpose, of a live tenant and registration."""
+        return self.filter(
+            disconnected_at=None,
+            tenant__suspended_at=None,
+            tenant__archived_at=None,
+            registration__archived_at=None,
+        )
+
+
+class Connection(Watched):
+    """A mailbox account that consented to a registration. Its id is what outsiders are told."""
+
+    class TokenStatus(models.TextChoices):
+        ACTIVE = "active", "active"
+        INVALID = "invalid", "invalid"
+        DEAD = "dead", "dead"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="connections")
+    registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="connections")
+    tid = models.UUIDField("directory")
+    oid = models.UUIDField("object ID of the account")
+    address = models.CharField("account", max_length=320, db_index=True, help_text="Lower case; may change, tid and oid do not.")
+    person = models.CharField("name", max_length=200, blank=True)
+    client_id = models.CharField("granted to client ID", max_length=36)
+    scopes_asked = models.JSONField(default=list)
+    scopes_granted = models.JSONField(default=list)
+    refresh_token = SealedField(place="oauth.connection.refresh_token", null=True)
+    token_status = models.CharField(max_length=10, choices=TokenStatus.choices, default=TokenStatus.ACTIVE)
+    blocked = models.CharField(max_length=40, blank=True, help_text="Why it cannot be used now though the grant lives.")
+    connected_at = models.DateTimeField("consented", default=timezone.now)
+    refreshed_at = models.DateTimeField("last refreshed", null=True)
+    disconnected_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["address"]
+        indexes = [models.Index(fields=["last_sweep", "id"], name="connection_sweep")]
+        constraints = [models.UniqueConstraint("registration", "tid", "oid", name="connection_account_once")]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def scopes_missing(self) -> list[str]:
+        """Permissions asked for at the consent and not granted."""
+        granted = {scope.lower() for scope in self.scopes_granted}
+        return [scope for scope in self.scopes_asked if scope.lower() not in granted]
