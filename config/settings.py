@@ -85,6 +85,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # Language and time
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # as long as there is no other, a page is in one language from head to foot
 USE_TZ = True
 FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = env("TIME_ZONE", cast=time_zone, default="UTC")  # a night is a local date here
@@ -177,6 +178,8 @@ else:
         "polling_interval": 0.1,
     }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 3
+CELERY_TASK_PUBLISH_RETRY = False  # a page does not wait for the broker: the row stands, and beat rings again
 CELERY_TASK_IGNORE_RESULT = True  # the database is the ledger; Celery only rings the bell
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
