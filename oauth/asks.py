@@ -91,11 +91,6 @@ def sentences_for(permissions: Collection[str]) -> list[str]:
     return [gettext(sentence) for sentence in words]
 
 
-def may_need_admin(names: Collection[str]) -> bool:
-    """Whether Microsoft's own policy sends people to their administrator for any of these."""
-    return any(CATALOGUE[name].needs_admin for name in names)
-
-
 def _needed(permissions: set[str]) -> set[str]:
     return permissions - {smaller for larger, smaller in CONTAINS.items() if larger in permissions}
 

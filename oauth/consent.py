@@ -22,6 +22,7 @@ from .entra import EntraClient, Grant
 from .errors import CODES, ERRORS, SUBERRORS, AnswerRejected, EntraError, EntraRefused, EntraUnreachable
 from .health import (
     NO_SECRET,
+    ONLY_IN_CONSENT,
     UNREADABLE,
     UNVERIFIED,
     RegistrationToAsk,
@@ -217,7 +218,11 @@ def _keep(attempt: ConsentAttempt, grant: Grant) -> None:
         changes={"refresh_token": "changed"},
         reason=str(link),
     )
-    observed.send(sender=Connection, observation=Observation(subject=connection, at=timezone.now()))
+    now = timezone.now()
+    observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
+    # Nothing but a consent can show that these are mended.
+    proven = Observation(subject=attempt.link.registration, at=now, ruled_out=ONLY_IN_CONSENT)
+    observed.send(sender=AppRegistration, observation=proven)
 
 
 def _account(registration: AppRegistration, grant: Grant) -> Identity:

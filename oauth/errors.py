@@ -16,8 +16,8 @@ Verdict = Literal["", "invalid", "dead"]
 ACTORS: dict[str, str] = {
     "operator": "you, the operator",
     "tenant_admin": "the tenant's Microsoft 365 administrator",
-    "mailbox_owner": "the owner of the mailbox",
-    "nobody": "nobody; Tenantry tries again by itself",
+    "mailbox_owner": "the mailbox owner",
+    "nobody": "nobody; it is tried again",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -17,8 +18,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from monitoring.models import Finding
+from monitoring.tasks import deliver_due
 from tenants.clouds import Cloud, UnknownCloud, cloud
 from tenants.models import AppRegistration
+from tenants.scopes import needs_admin
 
 from . import asks, browser, consent
 from .entra import LONGEST
@@ -93,7 +96,7 @@ def landing(request: HttpRequest, link: Link) -> HttpResponse:
         link=link,
         granted=asks.granted_by(names),
         withheld=asks.withheld_by(names),
-        may_need_admin=asks.may_need_admin(names),
+        may_need_admin=needs_admin(names),
         **_accounts(link.registration),
     )
     # Chromium holds form-action against every redirect that follows the post, and a directory may send people on to a
@@ -145,6 +148,8 @@ def callback(request: HttpRequest, cloud_key: str) -> HttpResponse:
     if claimed is None:
         return _page(request, "unmatched", status=400, attempt=attempt)
     consent.complete(claimed, answer)
+    # What came of it may be an alert. The row stands; robust, so that a silent broker does not fail the page.
+    transaction.on_commit(deliver_due.delay, robust=True)
     return SeeOther(reverse("oauth:attempt", args=[claimed.pk]))
 
 

@@ -22,5 +22,5 @@ class User(AbstractUser):
 
     objects: ClassVar[UserManager] = UserManager()
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         permissions = [("view_platform", "Can see what belongs to no tenant: shared registrations and sweeps")]

@@ -42,5 +42,5 @@ class AddressesField(models.JSONField):
                     "“%(address)s” is not an email address.", code="invalid", params={"address": address}
                 ) from None
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, form_class: Any = None, choices_form_class: Any = None, **kwargs: Any) -> forms.Field | None:
         return models.Field.formfield(self, form_class=AddressesFormField, **{"required": False, **kwargs})

@@ -67,8 +67,3 @@ def test_a_permission_has_the_catalogues_words_or_its_own_name():
     told = asks.sentences_for(["User.Read", "Mail.Read", "Files.Read"])
 
     assert told == ["Read your mail", "Files.Read", "See your profile"]
-
-
-@pytest.mark.parametrize(("names", "may"), [(["Mail.Send"], False), (["Mail.Send", "Mail.ReadOnly"], True)])
-def test_one_scope_is_enough_to_need_an_administrator(names, may):
-    assert asks.may_need_admin(names) is may

@@ -142,7 +142,7 @@ def test_the_landing_page_says_what_is_not_asked_for(opened, client):
         assert words in withheld
 
 
-@pytest.mark.parametrize(("scope", "is_told"), [("Mail.ReadOnly", True), ("Mail.Send", False)])
+@pytest.mark.parametrize(("scope", "is_told"), [("Mail.Send", True), ("SMTP.Send", False)])
 def test_the_landing_page_says_when_an_administrator_may_be_needed(db, client, scope, is_told):
     link, token = make_link(make_registration(scopes=(scope,)))
 

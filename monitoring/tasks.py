@@ -1,0 +1,47 @@
+"""Bells for the night's work. Any of these may be lost, doubled or killed at any line: rows say what is left to do."""
+
+from celery import shared_task
+from celery.contrib.django.task import DjangoTask
+from django.utils import timezone
+
+from . import alerts, sweep
+from .models import Delivery, Sweep
+
+RUN = 240.0  # seconds a worker stays with a sweep before it gives others a turn
+
+
+@shared_task(base=DjangoTask)
+def start_sweep() -> None:
+    """Start the night's sweep, if its time has come and nobody has started it."""
+    night = Sweep.objects.start_nightly(sweep.night_due(timezone.now()))
+    if night.finished_at is None:
+        work_on_sweep.delay_on_commit(night.pk)
+
+
+@shared_task(base=DjangoTask)
+def work_on_sweep(sweep_id: int) -> None:
+    """Claim and look at batches until the sweep has nothing left or the turn is over."""
+    for batch in sweep.batches(sweep_id, seconds=RUN):
+        sweep.look_at(batch)
+    if any(sweep.has_work(left) for left in Sweep.objects.running().filter(pk=sweep_id)):
+        work_on_sweep.delay_on_commit(sweep_id)
+    if Delivery.objects.due().exists():
+        deliver_due.delay_on_commit()
+
+
+@shared_task(base=DjangoTask)
+def deliver_due() -> None:
+    """Send every alert whose time has come."""
+    alerts.deliver_due()
+
+
+@shared_task(base=DjangoTask)
+def reconcile() -> None:
+    """Find what was missed, lost or put off, and ring for it: every minute, from beat."""
+    if not Sweep.objects.filter(night=sweep.night_due(timezone.now())).exists():
+        start_sweep.delay_on_commit()
+    for running in Sweep.objects.running():
+        if not sweep.is_held(running):
+            work_on_sweep.delay_on_commit(running.pk)
+    if Delivery.objects.due().exists():
+        deliver_due.delay_on_commit()

@@ -1,0 +1,315 @@
+"""What Microsoft says now of one registration or one connection. Looks run in threads and open no database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Model
+from django.views.decorators.debug import sensitive_variables
+
+from tenants.clouds import Cloud, UnknownCloud, cloud
+from tenants.fields import SecretUnreadable
+from tenants.models import AppRegistration, Credential
+from tenants.scopes import CATALOGUE, IMAP
+
+from .entra import EntraClient, Grant
+from .errors import CODES, ERRORS, SUBERRORS, AnswerRejected, EntraRefused, EntraUnreachable, Fault
+from .models import Connection
+from .signals import Seen
+
+# Kinds of our own; all others are those of the table in errors.py.
+SECRET_ENDING = "secret_ending"  # noqa: S105  of the credential: step 1 within SECRET_WARN_DAYS, step 2 when it has ended
+NO_SECRET = "no_secret"  # noqa: S105
+UNREADABLE = "unreadable_secret"
+UNVERIFIED = "unverified"  # a check that could not be made
+NO_TOKEN = "no_token"  # noqa: S105
+OTHER_CLIENT = "other_client"
+OTHER_ACCOUNT = "other_account"
+
+# Whoever was asked and answered, whatever the answer, was not kept from it by these.
+BEFORE_ASKING = frozenset([UNVERIFIED, UNREADABLE, NO_SECRET, NO_TOKEN, OTHER_CLIENT])
+# Faults of a registration that only show when a person consents: its own sign-in works all the same.
+ONLY_IN_CONSENT = frozenset(["redirect_uri_mismatch", "invalid_scope", "resource_missing"])
+_FROM_TABLE = frozenset(fault.kind for table in (CODES, SUBERRORS, ERRORS) for fault in table.values())
+RULED_OUT_BY_SIGN_IN = (_FROM_TABLE | BEFORE_ASKING) - ONLY_IN_CONSENT
+
+_OUTLOOK = frozenset(scope.permission for scope in CATALOGUE.values() if scope.family == IMAP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationToAsk:
+    """What a look needs of a registration, and no row."""
+
+    cloud: Cloud
+    directory: str
+    client_id: str
+    secret: str = field(repr=False)
+    name: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionToAsk:
+    """What a look needs of a connection, and no row."""
+
+    registration: RegistrationToAsk
+    refresh_token: str = field(repr=False)
+    scopes: tuple[str, ...]
+    tid: UUID
+    oid: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a look found out.
+
+    `incident` is a fault of the registration or its credential that a sign-in met: it says nothing of a connection.
+    `status` and `blocked` are a connection's new ones; an empty status leaves both. `is_checked` is False where the
+    subject itself could not be judged.
+    """
+
+    faults: tuple[Seen, ...] = ()
+    ruled_out: frozenset[str] | None = frozenset()  # None: all kinds
+    incident: Seen | None = None
+    is_checked: bool = True
+    status: str = ""
+    blocked: str = ""
+    grant: Grant | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoAnswer:
+    """Microsoft gave no answer that could be judged: nothing changes, it is to be tried again.
+
+    `ours`: the trouble is Tenantry's own.
+    """
+
+    why: str
+    retry_after: float | None = None
+    throttled: bool = False
+    ours: bool = False
+
+
+# Before Microsoft is asked
+
+
+def look_at_credential(credential: Credential, now: datetime) -> Seen | None:
+    """`secret_ending`, if this secret ends within SECRET_WARN_DAYS or has ended, by the date we hold."""
+    if credential.ends_at is None or credential.ends_at - now > timedelta(days=settings.SECRET_WARN_DAYS):
+        return None
+    ends = credential.ends_at.astimezone(UTC)
+    date = f"{ends.day} {ends:%B %Y}"
+    secret = _secret_of(credential.registration.name, credential.hint)
+    if ends <= now:
+        return _secret_ended(f"{secret} has reached its end, {date} (UTC).")
+    days = ceil((ends - now) / timedelta(days=1))
+    return Seen(
+        kind=SECRET_ENDING,
+        actor="operator",
+        severity="warning",
+        step=1,
+        what=f"{secret} ends on {date} (UTC), {'within a day' if days == 1 else f'in {days} days'}.",
+        remedy="Create a new client secret in Entra and enter it here before that day; nobody has to reconnect.",
+        evidence={"ends": ends.isoformat()},
+    )
+
+
+def _secret_of(name: str, hint: str) -> str:
+    return f"The client secret {hint}… of “{name}”"
+
+
+def _secret_ended(what: str, **more: Any) -> Seen:
+    remedy = "Create a new client secret in Entra and enter it here; nobody has to reconnect."
+    return Seen(kind=SECRET_ENDING, actor="operator", step=2, what=what, remedy=remedy, **more)
+
+
+@sensitive_variables()
+def registration_to_ask(registration: AppRegistration, credential: Credential | None) -> RegistrationToAsk | Verdict:
+    """What to ask with this current credential, or why Microsoft cannot be asked."""
+    name = f"“{registration.name}”"
+    if credential is None or credential.value is None:
+        return _cannot_ask(
+            NO_SECRET,
+            what=f"{name} has no current client secret, so it cannot sign in.",
+            remedy="Create a client secret in Entra and enter its Value here.",
+        )
+    try:
+        return RegistrationToAsk(
+            cloud=cloud(registration.cloud),
+            directory=registration.directory,
+            client_id=registration.client_id,
+            secret=credential.value.reveal("check"),
+            name=registration.name,
+            hint=credential.hint,
+        )
+    except UnknownCloud as problem:
+        return _cannot_ask(UNVERIFIED, what=f"{name} cannot be checked: its cloud is not known.", remedy=str(problem))
+    except SecretUnreadable:
+        return _cannot_ask(
+            UNREADABLE,
+            severity="critical",
+            what=f"The stored client secret of {name} cannot be read.",
+            remedy=_KEYS.format("enter the client secret again"),
+        )
+
+
+_KEYS = "Put the key that sealed it back into FIELD_ENCRYPTION_KEYS and restart. If that key is lost, {}."
+
+
+def _cannot_ask(kind: str, *, what: str, remedy: str, severity: str = "warning") -> Verdict:
+    seen = Seen(kind=kind, actor="operator", what=what, remedy=remedy, severity=severity, inhibits=True)
+    return Verdict(faults=(seen,), is_checked=kind == NO_SECRET)
+
+
+@sensitive_variables()
+def connection_to_ask(connection: Connection, registration: RegistrationToAsk | Verdict) -> ConnectionToAsk | Verdict:
+    """What to ask for this connection, or why Microsoft cannot be asked."""
+    if isinstance(registration, Verdict):
+        return Verdict(is_checked=False)  # its registration's own finding says why
+    if connection.client_id != registration.client_id:
+        return _needs_reconnect(
+            OTHER_CLIENT, "The account consented to another client ID than the registration has now."
+        )
+    if connection.refresh_token is None:
+        return _needs_reconnect(NO_TOKEN, "There is no stored sign-in for this account.")
+    try:
+        return ConnectionToAsk(
+            registration=registration,
+            refresh_token=connection.refresh_token.reveal("check"),
+            scopes=tuple(_addresses(connection.scopes_granted or connection.scopes_asked, registration.cloud)),
+            tid=connection.tid,
+            oid=connection.oid,
+        )
+    except SecretUnreadable:
+        remedy = _KEYS.format("send the mailbox owner a link to reconnect")
+        what = "The stored sign-in of this account cannot be read."
+        return Verdict(faults=(Seen(UNREADABLE, "operator", what, remedy),), is_checked=False)
+
+
+def _needs_reconnect(kind: str, what: str) -> Verdict:
+    seen = Seen(kind, "mailbox_owner", what, "Send the mailbox owner a link to reconnect.")
+    return Verdict(faults=(seen,), status=Connection.TokenStatus.INVALID)
+
+
+def _addresses(permissions: list[str], where: Cloud) -> Iterator[str]:
+    # One grant is for one resource, so one permission tells for all.
+    host = where.outlook_host if _OUTLOOK.intersection(permissions) else where.graph_host
+    for permission in permissions:
+        yield f"https://{host}/{permission}"
+
+
+# What Microsoft says
+
+
+@sensitive_variables()
+def look_at_registration(ask: RegistrationToAsk) -> Verdict | NoAnswer:
+    """Sign in as the registration, anew, in its own directory."""
+    if not ask.directory:
+        return _no_directory(ask.name)
+    try:
+        EntraClient(ask.cloud, ask.directory, ask.client_id, ask.secret).app_token()
+    except EntraRefused as refusal:
+        return Verdict(incident=incident_of(refusal, ask.name, ask.hint), ruled_out=BEFORE_ASKING)
+    except EntraUnreachable as silence:
+        return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
+    except AnswerRejected as rejected:
+        return NoAnswer(why=str(rejected))
+    return Verdict(ruled_out=RULED_OUT_BY_SIGN_IN)
+
+
+def _no_directory(name: str) -> Verdict:
+    seen = Seen(
+        kind=UNVERIFIED,
+        actor="operator",
+        severity="warning",
+        what=f"“{name}” cannot be checked: its own directory is not known, and a registration signs in nowhere else.",
+        remedy="Enter the Directory (tenant) ID from the registration's overview in Entra.",
+    )
+    return Verdict(faults=(seen,), ruled_out=frozenset([UNREADABLE, NO_SECRET]), is_checked=False)
+
+
+@sensitive_variables()
+def look_at_connection(ask: ConnectionToAsk) -> Verdict | NoAnswer:
+    """Refresh the connection's token, in the account's directory, with the scopes it was granted."""
+    app = ask.registration
+    client = EntraClient(app.cloud, str(ask.tid), app.client_id, app.secret)
+    try:
+        grant = client.refresh(ask.refresh_token, ask.scopes)
+    except EntraRefused as refusal:
+        return _refused(refusal, app)
+    except EntraUnreachable as silence:
+        return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
+    except AnswerRejected as rejected:
+        return NoAnswer(why=str(rejected))
+    who = grant.identity
+    if who is not None and (UUID(who.tid), UUID(who.oid)) != (ask.tid, ask.oid):
+        what = "Microsoft answered with a token for another account; it was not kept."
+        remedy = "Send the mailbox owner a link to reconnect, and look for a fault in Tenantry or its database."
+        return Verdict(faults=(Seen(OTHER_ACCOUNT, "operator", what, remedy),), is_checked=False)
+    return Verdict(ruled_out=None, status=Connection.TokenStatus.ACTIVE, grant=grant)
+
+
+def _refused(refusal: EntraRefused, app: RegistrationToAsk) -> Verdict:
+    fault = refusal.fault
+    if fault.scope == "registration" and refusal.error == "invalid_client":
+        # The registration's own sign-in meets this too. What else is wrong with it may be so in this directory only.
+        return Verdict(incident=incident_of(refusal, app.name, app.hint), is_checked=False)
+    if fault.scope != "connection":
+        return Verdict(faults=(seen_of(refusal),), ruled_out=BEFORE_ASKING, is_checked=False)
+    return Verdict(
+        faults=(seen_of(refusal),),
+        ruled_out=BEFORE_ASKING,
+        status=fault.verdict,
+        blocked=fault.kind if fault.blocked else "",
+    )
+
+
+# Refusals in words
+
+
+def seen_of(refusal: EntraRefused, **more: Any) -> Seen:
+    """The refusal as something seen, with what Microsoft said as evidence."""
+    fault: Fault = refusal.fault
+    said = {
+        "error": refusal.error,
+        "suberror": refusal.suberror,
+        "codes": list(refusal.codes),
+        "trace_id": refusal.trace_id,
+        "correlation_id": refusal.correlation_id,
+    }
+    evidence = {name: value for name, value in said.items() if value}
+    words = {"kind": fault.kind, "actor": fault.actor, "what": fault.what, "remedy": fault.remedy}
+    severity = "warning" if fault.blocked or fault.scope == "request" else "critical"
+    return Seen(**{**words, "severity": severity, "evidence": evidence, **more})
+
+
+def incident_of(refusal: EntraRefused, name: str, hint: str) -> Seen:
+    """A refused sign-in of the registration of that name, with the secret of that hint.
+
+    An expired secret is the last step of `secret_ending`, so that one fault is announced as one.
+    """
+    inhibits = refusal.fault.scope == "registration" and refusal.fault.kind not in ONLY_IN_CONSENT
+    seen = seen_of(refusal, inhibits=inhibits)
+    if seen.kind != "secret_expired":
+        return seen
+    what = f"{_secret_of(name, hint)} has ended: Microsoft refuses it."
+    return _secret_ended(what, inhibits=True, evidence=seen.evidence)
+
+
+def subject_of(incident: Seen, registration: AppRegistration, credential: Credential | None) -> Model:
+    """Whom an incident is about: the current credential or the registration."""
+    return credential if incident.kind == SECRET_ENDING and credential is not None else registration
+
+
+def unverified(no_answer: NoAnswer, *, inhibits: bool) -> Verdict:
+    """A check that could not be made, in spite of several tries."""
+    actor, remedy = "nobody", "The next check tries again. If this stays, see whether this server reaches Microsoft."
+    if no_answer.ours:
+        actor, remedy = "operator", "Look for errors in the worker's log; the next check tries again."
+    what = f"This could not be checked: {no_answer.why}"
+    seen = Seen(UNVERIFIED, actor, what, remedy, severity="warning", inhibits=inhibits)
+    return Verdict(faults=(seen,), is_checked=False)
