@@ -78,3 +78,23 @@ class Lines(JsonFormatter):
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"},
             datefmt="%Y-%m-%dT%H:%M:%S%z",
         )
+
+
+# What Django, Celery and gunicorn are told alike, so that no process has a log of another make.
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"no_secrets": {"()": NoSecrets}},
+    "formatters": {"json": {"()": Lines}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["no_secrets"]}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
+        "gunicorn.access": {"handlers": [], "level": "INFO", "propagate": True},
+        # MSAL logs whole bodies of answers it cannot read.
+        "msal": {"level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "WARNING"},
+    },
+}

@@ -8,6 +8,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from config.environment import Environment, time_zone
+from config.logs import LOGGING as LOGGING  # one JSON object a line on standard error, without secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -211,21 +212,3 @@ EXTRA_CLOUDS = env.json("EXTRA_CLOUDS", default=[])
 
 SECRET_WARN_DAYS = env.int("SECRET_WARN_DAYS", default=30)
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
-
-# Logs: one JSON object a line on standard error, without secrets
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"no_secrets": {"()": "config.logs.NoSecrets"}},
-    "formatters": {"json": {"()": "config.logs.Lines"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["no_secrets"]}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-        # MSAL logs whole bodies of answers it cannot read.
-        "msal": {"level": "CRITICAL", "propagate": False},
-        "urllib3": {"level": "WARNING"},
-    },
-}

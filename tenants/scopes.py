@@ -194,6 +194,6 @@ def redundant(names: Collection[str]) -> dict[str, str]:
 
 
 def request_scopes(names: Collection[str], cloud: Cloud) -> list[str]:
-    """What MSAL is handed for these scopes in this cloud: full addresses and `email`; MSAL adds the other three itself."""
+    """What MSAL is handed for these scopes in this cloud: full addresses and `email`; it adds the other three."""
     host = cloud.graph_host if family_of(names) == GRAPH else cloud.outlook_host
     return [*(f"https://{host}/{permission}" for permission in permissions_for(names)), "email"]

@@ -57,7 +57,9 @@ def make_link(registration: AppRegistration | None = None, **fields: Any) -> tup
     return Link.objects.mint(tenant=tenant, registration=registration, created_by=None, **fields)
 
 
-def make_connection(registration: AppRegistration | None = None, *, refresh_token: str = "", **fields: Any) -> Connection:
+def make_connection(
+    registration: AppRegistration | None = None, *, refresh_token: str = "", **fields: Any
+) -> Connection:
     """An active connection with a made-up refresh token."""
     registration = registration or make_registration()
     connection = Connection(

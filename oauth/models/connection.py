@@ -34,7 +34,9 @@ class Connection(Watched):
     registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="connections")
     tid = models.UUIDField("directory")
     oid = models.UUIDField("object ID of the account")
-    address = models.CharField("account", max_length=320, db_index=True, help_text="Lower case; may change, tid and oid do not.")
+    address = models.CharField(
+        "account", max_length=320, db_index=True, help_text="Lower case; may change, tid and oid do not."
+    )
     person = models.CharField("name", max_length=200, blank=True)
     client_id = models.CharField("granted to client ID", max_length=36)
     scopes_asked = models.JSONField(default=list)

@@ -23,7 +23,9 @@ def default_expiry() -> datetime:
 
 
 class LinkQuerySet(TenantScopedQuerySet["Link"]):
-    def mint(self, *, tenant: Tenant, registration: AppRegistration, created_by: Any, **fields: Any) -> tuple["Link", str]:
+    def mint(
+        self, *, tenant: Tenant, registration: AppRegistration, created_by: Any, **fields: Any
+    ) -> tuple["Link", str]:
         """A new link, and its token: handed out once, only its digest is kept."""
         token = secrets.token_urlsafe(32)
         link = self.create(
@@ -32,7 +34,7 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         return link, token
 
     def usable(self) -> Self:
-        """Links that may still start a consent: not expired, revoked or used up; nothing archived or suspended behind."""
+        """Links that may still start a consent: not expired, revoked or used up, and nothing behind them put away."""
         return self.filter(
             revoked_at=None,
             expires_at__gt=timezone.now(),

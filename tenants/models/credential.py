@@ -16,7 +16,9 @@ HINT_LENGTH = 3  # as many characters as Entra itself shows of a secret
 def check_secret_value(value: str) -> None:
     """Raise ValidationError if this cannot be a client secret's value. The error never holds the value."""
     if as_guid(value):
-        raise ValidationError("This is the Secret ID; paste the Value. Entra shows the Value only right after creation.")
+        raise ValidationError(
+            "This is the Secret ID; paste the Value. Entra shows the Value only right after creation."
+        )
     if any(character.isspace() or not character.isprintable() for character in value):
         raise ValidationError("A client secret has no spaces or line breaks; copy the Value again.")
     if len(value) < 8:

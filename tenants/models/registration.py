@@ -115,7 +115,8 @@ class AppRegistration(Watched):
                 self.directory = directory
             elif not _DOMAIN.fullmatch(self.directory):
                 errors["directory"] = (
-                    "This is neither a GUID nor a domain. Paste the Directory (tenant) ID, or a domain such as contoso.com."
+                    "This is neither a GUID nor a domain. "
+                    "Paste the Directory (tenant) ID, or a domain such as contoso.com."
                 )
         elif self.audience == self.Audience.MY_ORG:
             errors["directory"] = (

@@ -5,7 +5,8 @@ class Watched(models.Model):
     """What a sweep looks at, and the lease by which one worker holds it while it looks.
 
     `last_sweep` is the highest number of a sweep that is done with this row: a sweep has the row still before it while
-    `last_sweep` is less than its own number. Whoever saves what was seen must still hold the lease: filter by `lease_by`.
+    `last_sweep` is less than its own number. Whoever saves what was seen must still hold the lease: filter by
+    `lease_by`.
     """
 
     last_sweep = models.BigIntegerField(default=0, editable=False)

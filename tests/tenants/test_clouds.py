@@ -29,7 +29,9 @@ def test_an_extra_cloud_comes_from_the_settings(settings) -> None:
 
 
 def test_a_relative_ca_file_is_meant_from_the_project(settings) -> None:
-    settings.EXTRA_CLOUDS = [{"key": "x", "name": "X", "login_host": "a:1", "graph_host": "a:1", "ca_file": "var/ca.pem"}]
+    settings.EXTRA_CLOUDS = [
+        {"key": "x", "name": "X", "login_host": "a:1", "graph_host": "a:1", "ca_file": "var/ca.pem"}
+    ]
     assert clouds.cloud("x").ca_file == str(settings.BASE_DIR / "var/ca.pem")
 
 

@@ -63,7 +63,9 @@ def test_a_multitenant_one_does_not(audience: str) -> None:
     assert errors_of(directory="", audience=audience) == {}
 
 
-@pytest.mark.parametrize("directory", ["contoso", "https://contoso.example", "a..example", "contoso.example/x", "common@x"])
+@pytest.mark.parametrize(
+    "directory", ["contoso", "https://contoso.example", "a..example", "contoso.example/x", "common@x"]
+)
 def test_a_directory_is_a_guid_or_a_domain(directory: str) -> None:
     assert "neither a GUID nor a domain" in errors_of(directory=directory)["directory"][0]
 
@@ -109,4 +111,6 @@ def test_live_leaves_out_what_is_archived_or_suspended() -> None:
 
 
 def test_alert_addresses_must_be_addresses() -> None:
-    assert errors_of(alert_emails=["ops@example.com", "nobody"])["alert_emails"] == ["“nobody” is not an email address."]
+    assert errors_of(alert_emails=["ops@example.com", "nobody"])["alert_emails"] == [
+        "“nobody” is not an email address."
+    ]

@@ -52,7 +52,10 @@ def test_msal_is_handed_full_addresses_and_none_of_its_own_scopes() -> None:
 
 
 def test_the_imap_family_is_asked_of_the_outlook_host() -> None:
-    assert scopes.request_scopes(["SMTP.Send"], clouds.cloud("global")) == ["https://outlook.office.com/SMTP.Send", "email"]
+    assert scopes.request_scopes(["SMTP.Send"], clouds.cloud("global")) == [
+        "https://outlook.office.com/SMTP.Send",
+        "email",
+    ]
 
 
 @pytest.mark.parametrize(("names", "expected"), [(["Contacts.ReadOnly"], True), (["SMTP.Send"], False)])

@@ -13,7 +13,10 @@ OURS = [model for app in ("staff", "tenants", "oauth", "monitoring") for model i
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
 @pytest.mark.django_db
 def test_every_model_says_whose_rows_it_shows(model) -> None:
-    assert not model._default_manager.visible_to(make_operator()).exclude(pk=None).exists() or model._meta.label == "staff.User"
+    assert (
+        not model._default_manager.visible_to(make_operator()).exclude(pk=None).exists()
+        or model._meta.label == "staff.User"
+    )
 
 
 @pytest.mark.django_db
