@@ -1,0 +1,216 @@
+"""A whole Tenantry in real processes on spare ports: web, worker, sandbox; on http or https."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import redis
+import trustme
+import urllib3
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """Started by `with`, stopped and gone after it. `url` is the site's, `pages` the sandbox's pages' origin."""
+
+    def __init__(self, folder: Path, scheme: str) -> None:
+        self.folder = folder
+        self.port, pages_port, token_port = free_port(), free_port(), free_port()
+        self.url = f"{scheme}://localhost:{self.port}"
+        self.pages = f"http://127.0.0.1:{pages_port}"
+        self._ports = pages_port, token_port
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._database: str | None = None
+        cloud = {
+            "key": "sandbox",
+            "name": "Sandbox",
+            "login_host": f"localhost:{token_port}",
+            "graph_host": f"localhost:{token_port}",
+            "outlook_host": f"localhost:{token_port}",
+            "portal_host": None,
+            "ca_file": str(folder / "sandbox" / "ca.pem"),
+            "browser_origin": self.pages,
+            "sandbox": True,
+        }
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "DEBUG": "False",
+            "SITE_URL": self.url,
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "VAR_DIR": str(folder),
+            "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+            "ALERT_EMAILS": "ops@example.com",
+            "ORGANIZATION_NAME": "Example Mail",
+            "SUPPORT_EMAIL": "help@example.com",
+            "EXTRA_CLOUDS": json.dumps([cloud]),
+            "DATABASE_URL": f"sqlite:///{folder / 'tenantry.sqlite3'}",
+            "REDIS_URL": os.environ.get("REDIS_URL", ""),
+        }
+
+    def __enter__(self) -> "Site":
+        if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+            self._make_database(os.environ["DATABASE_URL"])
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=5)
+        if self._database:
+            with self._postgres() as cursor:
+                cursor.execute(f'DROP DATABASE "{self._database}" WITH (FORCE)')
+
+    def manage(self, *arguments: str, input: str = "", **environment: str) -> str:
+        """Run one of Tenantry's commands; its output."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment | environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def sinks(self) -> Iterator[tuple[str, bytes]]:
+        """Everything this site wrote: its database as text, its files, logs, mails and queue."""
+        yield "the database", "\n".join(self._rows()).encode()
+        for path in sorted(self.folder.rglob("*")):
+            inner = path.relative_to(self.folder).parts
+            if path.is_file() and inner[0] not in ("sandbox", "static") and not inner[0].endswith(".pem"):
+                yield "/".join(inner), path.read_bytes()
+        if self.environment["REDIS_URL"]:
+            yield "Redis", b"\n".join(self._redis())
+
+    def forget_queue(self, name: str) -> None:
+        """Redis outlives the site; the folder does not."""
+        if self.environment["REDIS_URL"]:
+            with redis.Redis.from_url(self.environment["REDIS_URL"]) as store:
+                store.delete(name)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        if self._database:
+            with self._postgres(self._database) as cursor:
+                cursor.execute(sql)
+                return list(cursor.fetchall())
+        with contextlib.closing(sqlite3.connect(self.folder / "tenantry.sqlite3")) as database:
+            return database.execute(sql).fetchall()
+
+    def _rows(self) -> Iterator[str]:
+        tables = (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            if self._database
+            else "SELECT name FROM sqlite_master WHERE type = 'table'"
+        )
+        for (table,) in self.query(tables):
+            for row in self.query(f'SELECT * FROM "{table}"'):
+                yield f"{table} {row}"
+
+    def _redis(self) -> Iterator[bytes]:
+        with redis.Redis.from_url(self.environment["REDIS_URL"]) as store:
+            for key in store.scan_iter():
+                kind = store.type(key)
+                if kind == b"list":
+                    yield from store.lrange(key, 0, -1)
+                elif kind == b"hash":
+                    yield from store.hvals(key)
+                elif kind in (b"set", b"zset"):
+                    yield from store.sscan_iter(key) if kind == b"set" else store.zrange(key, 0, -1)
+
+    def _make_database(self, url: str) -> None:
+        self._admin_url = url
+        name = f"tenantry_e2e_{secrets.token_hex(6)}"
+        with self._postgres() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+        self._database = name
+        self.environment["DATABASE_URL"] = url.rsplit("/", 1)[0] + "/" + name
+
+    @contextlib.contextmanager
+    def _postgres(self, database: str = "") -> Iterator[Any]:
+        import psycopg
+
+        url = self._admin_url.rsplit("/", 1)[0] + "/" + database if database else self._admin_url
+        with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+            yield cursor
+
+    def _start(self) -> None:
+        pages_port, token_port = self._ports
+        self._run(
+            "sandbox",
+            [sys.executable, "-m", "sandbox"]
+            + [f"--folder={self.folder / 'sandbox'}", f"--mail-folder={self.folder / 'mail'}"]
+            + [f"--pages-port={pages_port}", f"--token-port={token_port}"],
+        )
+        self._wait_for(f"{self.pages}/control/")
+        self.manage("migrate", "--verbosity=0")
+        self.manage("collectstatic", "--no-input", "--verbosity=0")
+        serve = [sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{self.port}", "--threads=4"]
+        self._run("web", [*serve, "--access-logfile=-", *self._certificate()])
+        self._run("worker", [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool=threads", "-c4"])
+        self._wait_for(f"{self.url}/healthz/")
+
+    def _certificate(self) -> list[str]:
+        if not self.url.startswith("https"):
+            return []
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.folder / "web-ca.pem")
+        issued = authority.issue_cert("localhost")
+        certificate, key = self.folder / "web.pem", self.folder / "web-key.pem"
+        for part in issued.cert_chain_pems:
+            part.write_to_path(certificate, append=True)
+        issued.private_key_pem.write_to_path(key)
+        return [f"--certfile={certificate}", f"--keyfile={key}"]
+
+    def _run(self, name: str, command: list[str]) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self._processes[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def _wait_for(self, url: str, seconds: float = 40) -> None:
+        deadline = time.monotonic() + seconds
+        authority = self.folder / "web-ca.pem"
+        pool = urllib3.PoolManager(retries=False, timeout=3, ca_certs=str(authority) if authority.exists() else None)
+        with pool:
+            while time.monotonic() < deadline:
+                with contextlib.suppress(urllib3.exceptions.HTTPError):
+                    if pool.request("GET", url, redirect=False).status < 400:
+                        return
+                gone = [name for name, process in self._processes.items() if process.poll() is not None]
+                assert not gone, (self.folder / f"{gone[0]}.log").read_text()
+                time.sleep(0.1)
+        raise AssertionError(f"{url} did not answer in {seconds} s")
