@@ -35,7 +35,10 @@ class Connection(Watched):
     tid = models.UUIDField("directory")
     oid = models.UUIDField("object ID of the account")
     address = models.CharField(
-        "account", max_length=320, db_index=True, help_text="Lower case; may change, tid and oid do not."
+        "account",
+        max_length=320,
+        db_index=True,
+        help_text="What the account is called today; its object ID is what stays.",
     )
     person = models.CharField("name", max_length=200, blank=True)
     client_id = models.CharField("granted to client ID", max_length=36)
