@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import quote, unquote
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import (
     FieldDoesNotExist,
     ImproperlyConfigured,
@@ -26,7 +26,9 @@ from tenants.models import Event
 
 from . import history
 from .pages import Button, Page
-from .scoping import ScopedChoices, refuse_unscoped
+from .scoping import ScopedChoices, is_key, refuse_unscoped
+
+MOST_AT_ONCE = 100
 
 
 class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
@@ -79,18 +81,14 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
             model = found.related_model
         return False
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if request.resolver_match and request.resolver_match.url_name == "autocomplete":
-            search_term = search_term.replace("\x00", "")
-            if any(column.name == "archived_at" for column in self.opts.fields):
-                queryset = queryset.filter(archived_at=None)
-        return super().get_search_results(request, queryset, search_term)
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        nonsense = HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+        if "\x00" in "".join(value for values in request.GET.lists() for value in values[1]):
+            return nonsense  # PostgreSQL takes no such text
         try:
             return super().changelist_view(request, extra_context)
         except OverflowError:  # a year of 100,000 in the address, which Django's date hierarchy takes for a date
-            return HttpResponseRedirect(f"{request.path}?e=1")
+            return nonsense
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         try:
@@ -99,11 +97,7 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
             raise IncorrectLookupParameters(problem) from problem
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
-        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        try:
-            for key in selected:
-                self.opts.pk.to_python(key)
-        except ValidationError:
+        if not all(is_key(self.opts.pk, key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
             self.message_user(request, "Choose rows of this list.", messages.WARNING)
             return HttpResponseRedirect(request.path)
         with transaction.atomic():
@@ -198,16 +192,19 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
 
     def confirm(self, request: HttpRequest, queryset: Any, *, title: str, consequences: list[str]) -> Any:
         """None once the person has said yes; until then the page that asks, which posts back to where it came from."""
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) > MOST_AT_ONCE:
+            self.message_user(request, f"Choose at most {MOST_AT_ONCE} at a time.", messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
         if request.POST.get("confirmed"):
             return None
         context = {
             **self.admin_site.each_context(request),
             "title": title,
             "consequences": consequences,
-            "objects": list(queryset[:20]),
-            "more": max(queryset.count() - 20, 0),
-            "keys": [str(row.pk) for row in queryset],
+            "objects": rows,
             "action": request.POST.get("action", ""),
+            "back": self.own_url("change", quote(rows[0].pk)) if len(rows) == 1 else self.own_url("changelist"),
             "opts": self.opts,
             "media": self.media,
         }

@@ -12,6 +12,7 @@ from monitoring.models import Sweep
 from monitoring.tasks import work_on_sweep
 
 from . import history
+from .base import MOST_AT_ONCE
 from .display import list_of, page_of
 
 
@@ -35,7 +36,12 @@ class CheckNow:
 
     @admin.action(description="Check now", permissions=["operate"])
     def check_now(self, request: HttpRequest, queryset: Any) -> Any:
-        scopes = list(dict.fromkeys(self.to_check(row) for row in queryset))
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) > MOST_AT_ONCE:
+            words = f"Choose at most {MOST_AT_ONCE} at a time, or check their tenant."
+            self.message_user(request, words, messages.WARNING)  # type: ignore[attr-defined]
+            return None
+        scopes = list(dict.fromkeys(self.to_check(row) for row in rows))
         live = [scope for scope in scopes if type(scope)._default_manager.live().filter(pk=scope.pk).exists()]
         for scope in scopes:
             if scope not in live:

@@ -15,17 +15,15 @@ class WholeRowForm:
         return super()._get_validation_exclusions() - self.hidden_but_checked  # type: ignore[misc,no-any-return]
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """What the row says of a column that stands read-only in the form is said above the form."""
-        shown: Any = self.fields  # type: ignore[attr-defined]
-        by_field = getattr(errors, "error_dict", {})
-        for name in [name for name in by_field if name not in shown and name != NON_FIELD_ERRORS]:
-            by_field.setdefault(NON_FIELD_ERRORS, []).extend(by_field.pop(name))
-        super()._update_errors(errors)  # type: ignore[misc]
-
-    def validate_constraints(self) -> None:
+        """Each error where the person can mend it: a constraint's at its field, a column's that is fixed above all."""
         form: Any = self
-        for constraint in form.instance._meta.constraints:
-            try:
-                constraint.validate(type(form.instance), form.instance, exclude=self._get_validation_exclusions())
-            except ValidationError as problem:
-                form.add_error(self.constraint_fields.get(constraint.name), problem)
+        fields = {
+            constraint.violation_error_message: self.constraint_fields.get(constraint.name, NON_FIELD_ERRORS)
+            for constraint in form.instance._meta.constraints
+        }
+        placed: dict[str, list[ValidationError]] = {}
+        for name, problems in errors.update_error_dict({}).items():
+            for problem in problems:
+                field = fields.get(problem.message, name)
+                placed.setdefault(field if field in form.fields else NON_FIELD_ERRORS, []).append(problem)
+        super()._update_errors(ValidationError(placed))  # type: ignore[misc]

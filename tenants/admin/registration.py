@@ -134,8 +134,7 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        formfield.queryset = formfield.queryset.filter(archived_at=None)
-        if not sees_platform(request.user):
+        if db_field.name == "tenant" and not sees_platform(request.user):
             formfield.required = True
             formfield.help_text = "Whose registration it is."
         return formfield

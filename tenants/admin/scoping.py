@@ -3,8 +3,9 @@
 from typing import Any, ClassVar
 
 from django.contrib.admin import FieldListFilter, RelatedFieldListFilter
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -17,10 +18,15 @@ MOST_CHOICES_IN_A_FILTER = 50
 def visible_rows(model: type[Model], user: Any) -> QuerySet[Any]:
     """The model's rows that this user may see. Raises ImproperlyConfigured where nobody could say which those are."""
     refuse_unscoped(model)
-    rows: Any = model._default_manager.get_queryset()
-    if model._meta.label_lower in FOR_SUPERUSERS:
-        return rows if user.is_active and user.is_superuser else rows.none()
-    visible: QuerySet[Any] = rows.visible_to(user)
+    return _visible(model._default_manager.get_queryset(), user)
+
+
+def _visible(rows: Any, user: Any) -> QuerySet[Any]:
+    visible: QuerySet[Any]
+    if rows.model._meta.label_lower in FOR_SUPERUSERS:
+        visible = rows if user.is_active and user.is_superuser else rows.none()
+    else:
+        visible = rows.visible_to(user)
     return visible
 
 
@@ -60,16 +66,35 @@ class SearchingSelect(AutocompleteSelect):
     """Django's, but text that is no key selects nothing instead of raising."""
 
     def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> Any:
-        to_python = self.field.target_field.to_python
-        return super().optgroups(name, [key for key in value if _is_key(to_python, key)], attrs)
+        target = self.field.target_field
+        return super().optgroups(name, [key for key in value if is_key(target, key)], attrs)
 
 
-def _is_key(to_python: Any, text: Any) -> bool:
+def is_key(column: Any, text: Any) -> bool:
+    """Could this be a value of this key column, or would asking the database for it raise?"""
     try:
-        to_python(text)
+        column.run_validators(column.to_python(text))
     except (ValueError, ValidationError):
         return False
     return True
+
+
+def _not_archived(rows: QuerySet[Any]) -> QuerySet[Any]:
+    is_archivable = any(column.name == "archived_at" for column in rows.model._meta.fields)
+    return rows.filter(archived_at=None) if is_archivable else rows
+
+
+class Suggestions(AutocompleteJsonView):
+    """What an autocompleting box may offer: what the admin of those rows shows this user, and what is not archived."""
+
+    def process_request(self, request: HttpRequest) -> Any:
+        term, model_admin, source_field, to_field_name = super().process_request(request)  # type: ignore[misc]
+        if not source_field.concrete:  # the other end of a foreign key, which Django stumbles over
+            raise PermissionDenied
+        return term.replace("\x00", ""), model_admin, source_field, to_field_name
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return _not_archived(super().get_queryset())
 
 
 class ScopedChoices:
@@ -79,7 +104,7 @@ class ScopedChoices:
     autocomplete_fields: ClassVar[Any]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["queryset"] = visible_rows(db_field.related_model, request.user)
+        kwargs["queryset"] = _not_archived(visible_rows(db_field.related_model, request.user))
         if db_field.name in self.autocomplete_fields:
             kwargs["widget"] = SearchingSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
@@ -96,7 +121,4 @@ class ScopedChoices:
         return formfield
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: Any = super().get_queryset(request)  # type: ignore[misc]
-        if rows.model._meta.label_lower in FOR_SUPERUSERS:
-            return rows if request.user.is_superuser else rows.none()  # type: ignore[no-any-return]
-        return rows.visible_to(request.user)  # type: ignore[no-any-return]
+        return _visible(super().get_queryset(request), request.user)  # type: ignore[misc]

@@ -96,7 +96,10 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
         if asked:
             return asked
         tenants = list(queryset)
+        registrations = list(AppRegistration.objects.filter(tenant__in=tenants, archived_at=None))
         archive_tenants(self.get_queryset(request).filter(pk__in=[tenant.pk for tenant in tenants]))
+        for registration in registrations:
+            history.record(request, registration, "archived")
         self._tell(request, tenants, "archived")
         return None
 

@@ -1,0 +1,138 @@
+"""The admin site: the operator's house, its front page and what stands on every page of it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Case, Max, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+ORDER = [
+    "tenants.tenant",
+    "tenants.appregistration",
+    "tenants.event",
+    "oauth.link",
+    "oauth.connection",
+    "monitoring.finding",
+    "monitoring.sweep",
+    "monitoring.alert",
+    "monitoring.delivery",
+    "staff.user",
+    "auth.group",
+    "tenants.tenantaccess",
+]
+SHOWN_UNDER = {"auth.group": "staff", "tenants.tenantaccess": "staff"}
+
+
+class AdminConfig(DjangoAdminConfig):
+    default_site = "config.admin.TenantrySite"
+
+
+class TenantrySite(admin.AdminSite):
+    site_header = "Tenantry"
+    site_title = "Tenantry"
+    index_title = "Overview"
+    site_url = None
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Takes only admins that know whose rows they may show."""
+        if admin_class and admin_class.__module__ == "django.contrib.auth.admin":
+            return  # registered by itself when imported; ours are in staff/admin.py
+        from tenants.admin.base import TenantScopedAdmin
+
+        if not (admin_class and issubclass(admin_class, TenantScopedAdmin)):
+            raise ImproperlyConfigured(f"Register {model_or_iterable} with a TenantScopedAdmin.")
+        super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self) -> list[Any]:
+        # The jump to any row by its content type knows nothing of tenants, and no model here has a page of its own.
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        from tenants.admin.scoping import Suggestions
+
+        answer: Any = Suggestions.as_view(admin_site=self)(request)
+        return answer  # type: ignore[no-any-return]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Models in the order of the work. One that ORDER does not know stands last in its app's group."""
+        if app_label:
+            return super().get_app_list(request, app_label)
+        groups = {app["app_label"]: app for app in super().get_app_list(request)}
+        entries = [(label_of(entry), app, entry) for app in list(groups) for entry in groups[app]["models"]]
+        entries.sort(key=lambda found: ORDER.index(found[0]) if found[0] in ORDER else len(ORDER))
+        for group in groups.values():
+            group["models"] = []
+        shown: dict[str, Any] = {}
+        for label, app, entry in entries:
+            home = SHOWN_UNDER.get(label, app)
+            group = groups[home if home in groups else app]
+            group["models"].append(entry)
+            shown.setdefault(group["app_label"], group)
+        return list(shown.values())
+
+    def get_log_entries(self, request: HttpRequest) -> Any:
+        return super().get_log_entries(request).none()  # history is Event's, see tenants/admin/history.py
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from monitoring.alerts import nobody_is_told
+
+        context = super().each_context(request)
+        return {**context, "nobody_is_told": context["has_permission"] and nobody_is_told()}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        ours = {"attention": self.attention(request), "first_steps": self.first_steps(request)}
+        return super().index(request, {**ours, **(extra_context or {})})
+
+    def attention(self, request: HttpRequest) -> Any:
+        """What is wrong that this user may see, the worst and oldest first; or that nothing is, and since when."""
+        from monitoring.models import Finding, Sweep
+        from tenants.admin.display import ago, list_of
+        from tenants.admin.panels import findings_panel
+
+        if not self.get_model_admin(Finding).has_view_permission(request):
+            return None
+        findings = Finding.objects.visible_to(request.user).pressing()
+        last = Sweep.objects.filter(scope=Sweep.ALL).aggregate(at=Max("finished_at"))["at"]
+        return findings_panel(
+            request,
+            findings.order_by(
+                Case(When(severity=Finding.Severity.CRITICAL, then=Value(0)), default=Value(1)), "opened_at", "pk"
+            ),
+            title="Needs attention",
+            empty=f"Last check finished {ago(last)}; nothing is wrong." if last else "Nothing has been checked yet.",
+            more=list_of(Finding),
+            tone="bad" if findings.exists() else "good",
+        )
+
+    def first_steps(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """How to begin, for as long as nothing is connected."""
+        from oauth.models import Connection, Link
+        from tenants.models import AppRegistration, Tenant
+
+        steps: list[tuple[Any, str, str]] = [
+            (Tenant, "Add a tenant", "the customer whose mailboxes are to be connected"),
+            (AppRegistration, "Add its app registration", "client ID, client secret and scopes, as they are in Entra"),
+            (Link, "Send a consent link", "the customer opens it, signs in with Microsoft and agrees"),
+        ]
+        if Connection.objects.visible_to(request.user).exists():
+            return []
+        if not all(self.get_model_admin(model).has_add_permission(request) for model, _, _ in steps):
+            return []
+        return [
+            {
+                "title": title,
+                "explanation": explanation,
+                "done": model.objects.visible_to(request.user).exists(),
+                "url": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add", current_app=self.name),
+            }
+            for model, title, explanation in steps
+        ]
+
+
+def label_of(entry: dict[str, Any]) -> str:
+    label: str = entry["model"]._meta.label_lower
+    return label

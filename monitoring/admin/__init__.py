@@ -1,0 +1,1 @@
+from . import alert, delivery, finding, sweep  # noqa: F401  each registers its model

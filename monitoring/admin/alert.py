@@ -1,0 +1,62 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from monitoring.models import Alert, Delivery
+from tenants.admin.base import ReadOnlyAdmin
+from tenants.admin.counts import counted
+from tenants.admin.display import link_to
+from tenants.admin.pages import Page, Panel
+
+from .delivery import SUBJECT, state_of, tries_of
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """One announcement; what became of it stands in its deliveries."""
+
+    list_display = ["created_at", "says", "about", "told", "delivery_count"]
+    list_select_related = SUBJECT
+    date_hierarchy = "created_at"
+    keeps_history = False
+    fields = ["created_at", "says", "about"]
+
+    @admin.display(description="says")
+    def says(self, alert: Alert) -> str:
+        if alert.step == Alert.RESOLVED:
+            return "it is resolved"
+        return "something is wrong" if alert.step == 1 else "it got worse"
+
+    @admin.display(description="finding")
+    def about(self, alert: Alert) -> Any:
+        return link_to(alert.finding)
+
+    @admin.display(description="sent")
+    def told(self, alert: Any) -> int:
+        return alert.sent_count  # type: ignore[no-any-return]
+
+    @admin.display(description="deliveries")
+    def delivery_count(self, alert: Any) -> int:
+        return alert.delivery_count  # type: ignore[no-any-return]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        deliveries = Delivery.objects.visible_to(request.user)
+        sent = deliveries.filter(state=Delivery.State.SENT)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(delivery_count=counted(deliveries, "alert"), sent_count=counted(sent, "alert"))
+        )
+
+    def page(self, request: HttpRequest, obj: Alert) -> Page:
+        page = super().page(request, obj)
+        page.panels.append(
+            Panel(
+                title="Deliveries",
+                columns=["Address", "State", "Tries"],
+                rows=[[link_to(row, row.address), state_of(row), tries_of(row)] for row in obj.deliveries.all()],
+                empty="Nobody was told: there is no alert address for it.",
+            )
+        )
+        return page

@@ -1,0 +1,1 @@
+from . import connection, link  # noqa: F401  each registers its model

@@ -1,0 +1,143 @@
+"""One row of everything for whoever it belongs to, and canaries in what an operator must not see."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.db import models
+
+from monitoring.models import Alert, Delivery, Finding, Sweep
+from oauth.models import Connection, ConsentAttempt, Link
+from staff.models import User
+from tenants.fields import SealedField
+from tenants.models import AppRegistration, Event, Tenant, TenantAccess
+from tests.factories import make_connection, make_credential, make_link, make_registration, make_tenant
+
+_numbers = count(1)
+FOREIGN, PLATFORM = "kanarief", "kanariep"
+# Columns that hold no text of a person's, or one that code reads.
+NOT_TEXT = {"cloud", "scope", "subject_type", "token_digest", "state_digest", "browser_digest", "password"}
+
+
+def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> list[models.Model]:
+    """A row of every model that can belong to this tenant; for None, of every one that can belong to nobody."""
+    registration = registration or make_registration(tenant, shared=tenant is None)
+    credential = make_credential(registration)
+    rows: list[models.Model] = [registration, credential, registration.scope_selections.get()]
+    subjects: list[dict[str, Any]] = [{"registration": registration}, {"credential": credential}]
+    if tenant:
+        link, _ = make_link(registration, tenant=tenant)
+        connection = make_connection(registration, tenant=tenant)
+        rows += [tenant, link, connection, make_attempt(link, connection)]
+        subjects.append({"connection": connection})
+    for subject in subjects:
+        rows += make_finding(tenant=tenant, **subject)
+    scope = f"registration:{registration.pk}"
+    user = None if tenant else User.objects.create_user("platform", "platform@example.com", is_staff=True)
+    rows.append(Sweep.objects.create(kind="manual", tenant=tenant, scope=scope, planned=2, started_by=user))
+    rows += [user] if user else []
+    rows.append(Event.objects.record(verb="changed", subject=registration, tenant=tenant, changes={"name": ["a", "b"]}))
+    return rows
+
+
+def make_attempt(link: Link, connection: Connection | None = None, **fields: Any) -> ConsentAttempt:
+    return ConsentAttempt.objects.create(
+        link=link,
+        connection=connection,
+        cloud="global",
+        directory="organizations",
+        client_id=link.registration.client_id,
+        redirect_uri=link.registration.redirect_uri,
+        state_digest=uuid.uuid4().hex,
+        browser_digest=uuid.uuid4().hex,
+        **fields,
+    )
+
+
+def make_finding(**fields: Any) -> list[models.Model]:
+    """An open finding, its alert and its delivery."""
+    defaults = {"kind": "secret_invalid", "severity": "critical", "actor": "operator", "what": "What", "remedy": "Do"}
+    finding = Finding.objects.create(**{**defaults, **fields})
+    alert = Alert.objects.create(finding=finding, epoch=1, step=1)
+    return [finding, alert, Delivery.objects.create(alert=alert, address="ops@example.com")]
+
+
+def plant(row: models.Model, word: str) -> str:
+    """Put a new canary that begins with this word into every text of the row; returns it."""
+    canary = f"{word}0{next(_numbers)}"
+    changes = dict(_planted(row, canary))
+    models.QuerySet(type(row)).filter(pk=row.pk).update(**changes)
+    row.refresh_from_db()
+    return canary
+
+
+def _planted(row: models.Model, canary: str) -> Iterator[tuple[str, Any]]:
+    for column in row._meta.concrete_fields:
+        if column.name in NOT_TEXT or column.choices or column.primary_key or isinstance(column, SealedField):
+            continue
+        if isinstance(column, models.JSONField):
+            yield (
+                column.name,
+                {"changes": {canary: [canary, canary]}, "evidence": {"error": canary}}.get(
+                    column.name, [{"at": canary, "problem": canary}] if column.name == "tries" else [canary]
+                ),
+            )
+        elif isinstance(column, models.EmailField):
+            yield column.name, f"{canary}@example.com"
+        elif isinstance(column, models.CharField | models.TextField) and (column.max_length or 999) >= len(canary):
+            yield column.name, canary
+
+
+@dataclass
+class World:
+    """What is an operator's own, and what is not: another tenant's, and what belongs to no tenant."""
+
+    own: list[models.Model]
+    foreign: list[models.Model]
+    platform: list[models.Model]
+
+    @property
+    def tenant(self) -> Tenant:
+        tenant: Tenant = self.of(Tenant, self.own)[0]
+        return tenant
+
+    def of(self, model: type[models.Model], rows: list[models.Model]) -> list[Any]:
+        return [row for row in rows if type(row) is model]
+
+    def snapshot(self) -> list[Any]:
+        """Everything stored about what is not the operator's."""
+        return [
+            sorted(models.QuerySet(model).filter(pk__in=[row.pk for row in rows]).values_list(*_names(model)), key=str)
+            for model in sorted({type(row) for row in self.foreign + self.platform}, key=str)
+            if (rows := self.of(model, self.foreign + self.platform))
+        ]
+
+
+def _names(model: type[models.Model]) -> list[str]:
+    # A sealed value without its row compares by its text, which is enough.
+    return [column.attname for column in model._meta.concrete_fields]
+
+
+def make_world() -> World:
+    """An own tenant with a connection to a shared registration, another tenant with the same, and the platform."""
+    tenant, other = make_tenant("Own Company"), make_tenant("Other Company")
+    platform = fill(None)
+    shared: Any = platform[0]
+    own = [*fill(tenant), make_connection(shared, tenant=tenant), make_link(shared, tenant=tenant)[0]]
+    stranger = User.objects.create_user("stranger", "stranger@example.com", is_staff=True)
+    group = Group.objects.create(name="Strangers")
+    theirs = make_connection(shared, tenant=other)
+    foreign = [*fill(other), theirs, *make_finding(tenant=other, connection=theirs), stranger, group]
+    foreign += [make_link(shared, tenant=other)[0], TenantAccess.objects.create(tenant=other, user=stranger)]
+    for rows, word in ((foreign, FOREIGN), (platform, PLATFORM)):
+        for row in rows:
+            plant(row, word)
+    return World(own, foreign, platform)
+
+
+def models_of_ours() -> list[type[models.Model]]:
+    return [model for app in ("tenants", "oauth", "monitoring") for model in apps.get_app_config(app).get_models()]
