@@ -18,7 +18,8 @@ from config.wsgi import application
 answers = {}
 for kind in json.loads(sys.argv[1]):
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/oauth/callback/global/", "QUERY_STRING": "a=1",
-               "CONTENT_TYPE": kind, "CONTENT_LENGTH": "7", "wsgi.input": io.BytesIO(b"state=x"), "HTTP_HOST": "localhost"}
+               "CONTENT_TYPE": kind, "CONTENT_LENGTH": "7", "wsgi.input": io.BytesIO(b"state=x"),
+               "HTTP_HOST": "localhost"}
     setup_testing_defaults(environ)
     b"".join(application(environ, lambda status, headers: answers.__setitem__(kind, status)))
 print(json.dumps(answers))
