@@ -105,7 +105,7 @@ class TenantrySite(admin.AdminSite):
             title="Needs attention",
             empty=f"Last check finished {ago(last)}; nothing is wrong." if last else "Nothing has been checked yet.",
             more=list_of(Finding),
-            tone="bad" if findings.exists() else "good",
+            tone="bad" if findings.exists() else "good" if last else "",
         )
 
     def first_steps(self, request: HttpRequest) -> list[dict[str, Any]]:

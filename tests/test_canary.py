@@ -25,6 +25,7 @@ SECRET = "not-real~" + secrets.token_urlsafe(20) + "&<'\"é"
         *(base64.urlsafe_b64encode(b"x" * n + SECRET.encode() + b"tail") for n in range(4)),
         SECRET.encode().hex().encode(),
     ],
+    ids=[f"disguise {number}" for number in range(14)],
 )
 def test_a_leak_is_found_however_it_is_written(leak: bytes) -> None:
     assert find({"the secret": SECRET}, [("a log", b"before " + leak + b" after")]) == ["the secret in a log"]

@@ -23,10 +23,8 @@ class AlertAdmin(ReadOnlyAdmin):
     fields = ["created_at", "says", "about"]
 
     @admin.display(description="says")
-    def says(self, alert: Alert) -> str:
-        if alert.step == Alert.RESOLVED:
-            return "it is resolved"
-        return "something is wrong" if alert.step == 1 else "it got worse"
+    def says(self, alert: Any) -> str:
+        return {"opened": "something is wrong", "worse": "it got worse", "resolved": "it is resolved"}[alert.news]
 
     @admin.display(description="finding")
     def about(self, alert: Alert) -> Any:
@@ -43,11 +41,9 @@ class AlertAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         deliveries = Delivery.objects.visible_to(request.user)
         sent = deliveries.filter(state=Delivery.State.SENT)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(delivery_count=counted(deliveries, "alert"), sent_count=counted(sent, "alert"))
-        )
+        alerts: Any = super().get_queryset(request)
+        counts = {"delivery_count": counted(deliveries, "alert"), "sent_count": counted(sent, "alert")}
+        return alerts.with_news().annotate(**counts)
 
     def page(self, request: HttpRequest, obj: Alert) -> Page:
         page = super().page(request, obj)

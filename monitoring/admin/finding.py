@@ -104,14 +104,19 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: Finding) -> Page:
         page = super().page(request, obj)
-        alerts = Alert.objects.visible_to(request.user).filter(finding=obj).prefetch_related("deliveries")
+        alerts: Any = Alert.objects.visible_to(request.user).filter(finding=obj).with_news()
         page.panels.append(
             Panel(
                 title="Who was told",
                 columns=["Alert", "Address", "State", "Tries"],
                 rows=[
-                    [link_to(alert, alert_words(alert)), delivery.address, state_of(delivery), tries_of(delivery)]
-                    for alert in alerts
+                    [
+                        link_to(alert, f"{alert.news}, {ago(alert.created_at)}"),
+                        delivery.address,
+                        state_of(delivery),
+                        tries_of(delivery),
+                    ]
+                    for alert in alerts.prefetch_related("deliveries")
                     for delivery in alert.deliveries.all()
                 ],
                 empty="Nobody was told: there is no alert address for it.",
@@ -122,8 +127,3 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
 
 def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def alert_words(alert: Alert) -> str:
-    word = "resolved" if alert.step == Alert.RESOLVED else ("opened" if alert.step == 1 else "worse")
-    return f"{word}, {ago(alert.created_at)}"

@@ -89,7 +89,7 @@ class SweepAdmin(ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: Sweep) -> Page:
         page = super().page(request, obj)
-        within = _findings_within(obj)
+        within = Finding.objects.within(obj)
         found = within.filter(last_seen_at__gte=obj.started_at)
         mended = within.filter(resolved_at__gte=obj.started_at)
         if obj.finished_at:
@@ -114,22 +114,3 @@ def _refreshing(response: HttpResponse, is_running: bool) -> HttpResponse:
     if is_running and response.status_code == 200:
         response.headers["Refresh"] = str(REFRESH_SECONDS)
     return response
-
-
-def _findings_within(sweep: Sweep) -> Any:
-    """Findings of all that this sweep covers."""
-    findings = Finding.objects.all()
-    kind, _, text = sweep.scope.partition(":")
-    key: Any = text
-    match kind:
-        case "tenant":
-            return findings.filter(tenant=key)
-        case "registration":
-            return (
-                findings.filter(registration=key)
-                | findings.filter(credential__registration=key)
-                | findings.filter(connection__registration=key)
-            )
-        case "connection":
-            return findings.filter(connection=key)
-    return findings

@@ -13,6 +13,18 @@ from .finding import Finding
 class AlertQuerySet(TenantScopedQuerySet["Alert"]):
     tenant_path = "finding__tenant"
 
+    def with_news(self) -> Self:
+        """Each with `news`: whether its finding was opened, got worse or is resolved."""
+        same = Alert.objects.filter(finding=models.OuterRef("finding"), epoch=models.OuterRef("epoch"))
+        earlier = same.filter(step__gt=Alert.RESOLVED, step__lt=models.OuterRef("step"))
+        return self.annotate(
+            news=models.Case(
+                models.When(step=Alert.RESOLVED, then=models.Value("resolved")),
+                models.When(models.Exists(earlier), then=models.Value("worse")),
+                default=models.Value("opened"),
+            )
+        )
+
 
 class Alert(models.Model):
     """One announcement of one finding: when it opens, each time it gets worse, and when it is resolved."""

@@ -93,7 +93,7 @@ class Finding(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.what}"
+        return f"{self.connection}: {self.what}" if self.connection else self.what  # of the others it tells itself
 
     @property
     def subject(self) -> models.Model:

@@ -1,6 +1,7 @@
 """How the admin says things: links, statuses with a colour and a word, how long until something ends."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django.conf import settings
@@ -47,10 +48,11 @@ def ends(moment: datetime | None) -> tuple[str, str]:
     if moment is None:
         return WARNING, "no end date"
     left = moment - timezone.now()
-    if left.total_seconds() <= 0:
+    days = ceil(left / timedelta(days=1))  # as the finding counts them
+    if days <= 0:
         return BAD, f"ended {ago(moment)}"
-    words = f"ends in {left.days} day{'' if left.days == 1 else 's'}" if left.days else "ends within a day"
-    return (WARNING if left.days < settings.SECRET_WARN_DAYS else GOOD), words
+    words = f"ends in {days} days" if days > 1 else "ends within a day"
+    return (WARNING if left <= timedelta(days=settings.SECRET_WARN_DAYS) else GOOD), words
 
 
 def ago(moment: datetime | None) -> str:

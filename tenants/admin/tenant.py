@@ -157,7 +157,7 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
                 request,
                 Finding.objects.open().filter(tenant=obj),
                 title="Open findings",
-                empty="Nothing is wrong.",
+                empty="Nothing is wrong." if registrations.exclude(checked_at=None).exists() else "Not checked yet.",
                 more=list_of(Finding, tenant__id__exact=obj.pk),
             )
         )

@@ -65,7 +65,10 @@ class Event(models.Model):
         ordering = ["-at", "-pk"]
         verbose_name = "history entry"
         verbose_name_plural = "history entries"
-        indexes = [models.Index(fields=["subject_type", "subject_id"], name="event_subject")]
+        indexes = [
+            models.Index(fields=["subject_type", "subject_id"], name="event_subject"),
+            models.Index(fields=["-at", "-id"], name="event_newest_first"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject_name}: {self.verb}"

@@ -28,7 +28,7 @@ class Tenant(models.Model):
     """A customer organization whose mailboxes are connected."""
 
     name = models.CharField(max_length=120)
-    slug = models.SlugField(max_length=60, help_text="A short name for addresses and the command line.")
+    slug = models.SlugField("short name", max_length=60, help_text="For addresses and the command line.")
     contact_emails = AddressesField(help_text="Whom to write to at the customer, one address a line.")
     notes = models.TextField(blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -162,6 +162,7 @@ def test_an_issuer_of_ones_own_is_learnt_from_discovery(liar):
         (f"https://HOST/{uuid.uuid4()}/v2.0/", False),
         (f"https://HOST/{uuid.uuid4()}/v2.0\n", False),
     ],
+    ids=["any directory", "the template", "no directory", "more behind", "a line break behind"],
 )
 def test_the_answers_own_issuer_must_be_one_of_the_clouds(liar, iss, fits):
     flow = liar.client.begin(scopes=["email"], redirect_uri=REDIRECT_URI)

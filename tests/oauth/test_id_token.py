@@ -165,7 +165,11 @@ def test_an_issuer_of_one_directory_speaks_for_that_one_only():
     assert reason_of(stranger, issuer=issuer, directory="contoso.example") == "directory"
 
 
-@pytest.mark.parametrize("directory", ["common", "organizations", "contoso.example", TID.upper()])
+@pytest.mark.parametrize(
+    "directory",
+    ["common", "organizations", "contoso.example", TID.upper()],
+    ids=["common", "organizations", "a domain", "its own ID"],
+)
 def test_where_many_may_sign_in_any_work_account_may(directory):
     assert read(token(), directory=directory).tid == TID
 

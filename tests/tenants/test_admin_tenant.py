@@ -122,7 +122,7 @@ def test_an_action_for_many_asks_once_and_records_each(client) -> None:
 
 def test_the_page_shows_what_belongs_to_the_tenant(client, tenant) -> None:
     registration = make_registration(tenant, name="Contoso Mail")
-    make_credential(registration, days_left=12.5)
+    make_credential(registration, days_left=11.5)
     make_connection(registration, address="anna@contoso.example")
     make_finding(tenant=tenant, registration=registration, what="The client secret is wrong.")
     page = client.get(page_of(tenant)).content.decode()
@@ -133,7 +133,7 @@ def test_the_page_shows_what_belongs_to_the_tenant(client, tenant) -> None:
 
 def test_empty_parts_say_what_comes_next(client, tenant) -> None:
     page = client.get(page_of(tenant)).content.decode()
-    for words in ("Add the one that was made in Entra", "Send a consent link", "Nothing is wrong."):
+    for words in ("Add the one that was made in Entra", "Send a consent link", "Not checked yet."):
         assert words in page
 
 

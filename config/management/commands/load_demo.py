@@ -114,7 +114,7 @@ def _register(sandbox: Sandbox, row: dict[str, Any]) -> tuple[dict[str, Any], di
     )
     if row["days"] is None:
         return app, None
-    ends_at = timezone.now() + timedelta(days=row["days"])
+    ends_at = timezone.now() + timedelta(days=row["days"], hours=-1)
     return app, sandbox.do("add_secret", client_id=app["client_id"], ends_at=ends_at.isoformat())
 
 
