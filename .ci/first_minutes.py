@@ -56,7 +56,7 @@ def one_run(copy: Path, port: int) -> dict[str, str]:
         wait_until(lambda: UP in words.read_text() or run.poll() is not None, COLD_SECONDS)
         if run.poll() is not None:
             sys.exit(f"make run ended:\n{words.read_text()}")
-        print(words.read_text())
+        print(re.sub(r"(?m)^(  Password +)\S+$", r"\1(not shown)", words.read_text()))
         said = dict(re.findall(r"^  (\w+) +(\S+)$", words.read_text(), re.MULTILINE))
         sign_in(said["Admin"], said["Name"], said["Password"])
         asked = time.monotonic()
