@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.http.request import validate_host
 
 from tenants.clouds import BUILT_IN, EXTRA_FIELDS, extra_cloud
@@ -22,7 +25,32 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 
 def settings_problems(**kwargs: Any) -> list[CheckMessage]:
     """Looks at settings only: no model is loaded, no database asked."""
-    return [*_secret_key(), *encryption_key_problems(), *_site_url(), *_debug(), *_extra_clouds()]
+    return [*_secret_key(), *encryption_key_problems(), *_site_url(), *_debug(), *_extra_clouds(), *_alerts()]
+
+
+def _alerts() -> Iterator[Error]:
+    if not all(map(_is_address, settings.ALERT_EMAILS)):
+        yield Error(
+            "ALERT_EMAILS holds something that is not an email address.",
+            hint="Separate addresses by commas: ops@example.com,oncall@example.com",
+            id="config.E015",
+        )
+    if not _is_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1]):
+        yield Error(
+            "DEFAULT_FROM_EMAIL is not an email address.",
+            hint="Alerts come from it: tenantry@example.com, or Tenantry <tenantry@example.com>",
+            id="config.E016",
+        )
+    if settings.SECRET_WARN_DAYS < 1:
+        yield Error("SECRET_WARN_DAYS is less than a day.", hint="30 is usual.", id="config.E017")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

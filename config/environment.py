@@ -41,6 +41,11 @@ class Environment(environ.Env):
             return default
         return _read(var, EXPECTED.get(cast, "well-formed"), lambda: super(Environment, self).get_value(var, cast=cast))
 
+    def list(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET) -> Any:
+        """Between commas, without the spaces around them."""
+        parts = super().list(var, cast=cast, default=default)
+        return [part.strip() for part in parts if part.strip()]
+
     def db_url(self, var: str = "DATABASE_URL", default: Any = environ.Env.NOTSET, engine: str | None = None) -> Any:
         def parse() -> Any:
             with warnings.catch_warnings(action="ignore"):  # a warning about the engine would print the password

@@ -96,7 +96,7 @@ TIME_ZONE = env("TIME_ZONE", cast=time_zone, default="UTC")  # a night is a loca
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'tenantry.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
-        # Deferred transactions that read and then write fail with "database is locked"; see docs/running.md.
+        # Deferred transactions that read and then write fail with "database is locked".
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",

@@ -205,3 +205,26 @@ def test_e014_keys_that_cannot_read_what_is_stored():
     (problem,) = database_problems()
     assert problem.id == "config.E014"
     assert "key 0badc0de is not among them" in problem.msg
+
+
+@pytest.mark.parametrize("addresses", [["ops"], ["ops@example.com", "x y"], ["Ops <ops@example.com>"]])
+def test_e015_an_alert_address_that_is_none(settings, addresses):
+    settings.ALERT_EMAILS = addresses
+    assert ids() == ["config.E015"]
+
+
+@pytest.mark.parametrize("sender", ["nobody", "", "Tenantry <nobody>"])
+def test_e016_a_sender_that_is_no_address(settings, sender):
+    settings.DEFAULT_FROM_EMAIL = sender
+    assert ids() == ["config.E016"]
+
+
+def test_a_sender_may_have_a_name(settings):
+    settings.DEFAULT_FROM_EMAIL = "Tenantry <tenantry@example.com>"
+    assert ids() == []
+
+
+@pytest.mark.parametrize("days", [0, -5])
+def test_e017_a_warning_without_a_day(settings, days):
+    settings.SECRET_WARN_DAYS = days
+    assert ids() == ["config.E017"]

@@ -63,3 +63,7 @@ def test_what_can_be_read_is_read(read):
     assert read("23:15")("NAME", cast=time.fromisoformat) == time(23, 15)
     assert read("Europe/Berlin")("NAME", cast=time_zone) == "Europe/Berlin"
     assert read("postgres://a:b@host:5432/name").db("NAME")["PORT"] == 5432
+
+
+def test_a_list_is_read_without_the_spaces_around_its_commas(read):
+    assert read(" a , b,, c ").list("NAME") == ["a", "b", "c"]

@@ -25,7 +25,8 @@ for kind in json.loads(sys.argv[1]):
 print(json.dumps(answers))
 """
 FORM = "application/x-www-form-urlencoded"
-HOSTILE = [f"{FORM}; charset={name}" for name in ("hex", "zip", "rot13", "idna", "undefined", "utf-16", "none such")]
+CODECS = ("hex", "zip", "rot13", "idna", "undefined", "utf-16", "none such", "utf-8; charset=hex")
+HOSTILE = [*(f"{FORM}; charset={name}" for name in CODECS), f"{FORM}; CHARSET=zip", f"{FORM}; a*=utf-9''x"]
 
 
 @pytest.mark.processes
