@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Model, OuterRef, Q
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.dispatch import receiver
 
 from oauth.models import Connection
@@ -84,9 +84,16 @@ def _end_silence(subject: Model) -> None:
     registration = subject.registration if isinstance(subject, Credential) else subject
     if not isinstance(registration, AppRegistration) or _is_inhibited(registration):
         return
+    announce_unheard(Finding.objects.open().filter(connection__registration=registration))
+
+
+def announce_unheard(findings: QuerySet[Finding]) -> None:
+    """Announce those of these open findings that were kept quiet, as far as their tenants are looked after."""
     told = Alert.objects.filter(finding=OuterRef("pk"), epoch=OuterRef("epoch"), step=OuterRef("step"))
-    for finding in Finding.objects.open().filter(~Exists(told), connection__registration=registration):
-        alerts.announce(finding, finding.step)
+    live = findings.filter(~Exists(told), tenant__suspended_at=None, tenant__archived_at=None)
+    for finding in live.order_by("pk"):
+        if finding.connection is None or not _is_inhibited(finding.about):
+            alerts.announce(finding, finding.step)
 
 
 def _open(tenant: Tenant | None, seen: Seen, observation: Observation) -> Finding:

@@ -61,11 +61,12 @@ def _in_trouble(observations: list[Observation]) -> set[Any]:
 
 
 def _observations(settled: list[tuple[Result, Verdict]], now: datetime) -> Iterator[Observation]:
+    refused = {_registration_of(result) for result, verdict in settled if verdict.incident}
     for result, verdict in settled:
         if isinstance(result.row, AppRegistration):
             yield from _of_registration(result, verdict, now)
         else:
-            yield from _of_connection(result, verdict, now)
+            yield from _of_connection(result, verdict, now, is_proof=_registration_of(result) not in refused)
     registrations = [result.row for result, _ in settled if isinstance(result.row, AppRegistration)]
     for credential in _replaced(registrations) if registrations else ():
         yield Observation(credential, now)
@@ -93,13 +94,13 @@ def _of_credential(credential: Credential, refused: list[Seen] | None, works: bo
     return Observation(credential, now, (dated,) if dated else ())
 
 
-def _of_connection(result: Result, verdict: Verdict, now: datetime) -> Iterator[Observation]:
+def _of_connection(result: Result, verdict: Verdict, now: datetime, *, is_proof: bool) -> Iterator[Observation]:
     registration, credential = _registration_of(result), result.credential
     yield Observation(result.row, now, verdict.faults, verdict.ruled_out)
     if verdict.incident:
         about = health.subject_of(verdict.incident, registration, credential)
         yield Observation(about, now, (verdict.incident,), frozenset())
-    if verdict.grant and credential and not registration.directory:
+    if is_proof and verdict.grant and credential and not registration.directory:
         # It cannot sign in itself, so this is the proof that its secret is good.
         yield Observation(registration, now, ruled_out=health.RULED_OUT_BY_SIGN_IN - {health.UNVERIFIED})
         yield _of_credential(credential, None, True, now)

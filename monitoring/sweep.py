@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 def night_due(now: datetime) -> date:
     """The latest night whose time has come: the local date on which SWEEP_AT last passed.
 
-    A time that the clocks skip counts from the moment they do; of one that comes twice, the first counts.
+    A time that the clocks skip counts an hour later on the new clock; of one that comes twice, the first counts.
     """
     zone = timezone.get_default_timezone()
     today = now.astimezone(zone).date()
@@ -199,7 +199,7 @@ def _prepare(row: Subject, credentials: dict[int, Credential]) -> Any:
 
 def _ask(batch: Batch, row: Subject, ask: Any) -> Verdict | NoAnswer | None:
     """Runs in a thread: no database."""
-    if _is_given_up(batch.sweep):
+    if _is_given_up(batch.sweep) and (row.next_at or row.tries > 1):  # what nobody got round to is asked once
         return NoAnswer(why="the check ran out of time.")
     if row.tries > TRIES:
         return NoAnswer(why=f"it stopped {TRIES} times before it was done.", ours=True)
@@ -237,23 +237,32 @@ def _save(batch: Batch, results: list[Result]) -> None:
         settled = [(result, verdict) for result in held if (verdict := _verdict(batch.sweep, result))]
         tell(settled, now)
         _write(batch, held, now)
+        _ask_registrations_again(batch.sweep, held)
         batch.sweep.save_counts(**Counter(_counter(result, verdict) for result, verdict in settled))
 
 
 def _still_held(batch: Batch, results: list[Result]) -> dict[Result, Any]:
     """Results for rows that are still ours, each with its row as it is now, locked.
 
-    Of a connection that got a new token meanwhile nothing counts: it goes back to be looked at again.
+    What was asked with a token or a client secret that was replaced meanwhile does not count: its row goes back to be
+    looked at again. What was archived meanwhile is left alone.
     """
     model = type(batch.rows[0])
-    own = model._default_manager.filter(pk__in=[result.row.pk for result in results], lease_by=batch.lease)
+    own: QuerySet[Any] = model._default_manager.filter(pk__in=[r.row.pk for r in results], lease_by=batch.lease)
+    if model is AppRegistration:
+        own = own.filter(archived_at=None)
     stored = {row.pk: row for row in own.select_for_update(of=("self",)).order_by("pk")}
+    # A grant is kept, whichever secret it was asked with.
+    in_doubt = {result for result in results if getattr(result.outcome, "grant", None) is None}
+    current = _credentials(result.row for result in in_doubt) if in_doubt else {}
     held = {}
     for result in results:
         row = stored.get(result.row.pk)
         if row is None:
             continue
         is_same = getattr(row, "refresh_token", None) == getattr(result.row, "refresh_token", None)
+        if result in in_doubt:
+            is_same &= current.get(_registration_of(result.row).pk) == result.credential
         held[result if is_same else replace(result, outcome=None)] = row
     if len(held) < len(results):
         logger.warning("late results dropped", extra={"sweep": batch.sweep.pk, "dropped": len(results) - len(held)})
@@ -269,6 +278,17 @@ def _verdict(sweep: Sweep, result: Result) -> Verdict | None:
             # One finding of a registration stands for all its connections.
             return health.unverified(result.outcome, inhibits=isinstance(result.row, AppRegistration))
     return None
+
+
+def _ask_registrations_again(sweep: Sweep, held: Iterable[Result]) -> None:
+    doubted = {
+        _registration_of(result.row).pk
+        for result in held
+        if isinstance(result.outcome, NoAnswer) and result.outcome.doubts_registration
+    }
+    if doubted:
+        rows = AppRegistration.objects.filter(pk__in=doubted, lease_by=None, last_sweep__gte=sweep.pk)
+        sweep.save_counts(planned=rows.update(last_sweep=sweep.pk - 1))
 
 
 def _counter(result: Result, verdict: Verdict) -> str:

@@ -4,6 +4,8 @@ from celery import shared_task
 from celery.contrib.django.task import DjangoTask
 from django.utils import timezone
 
+from oauth.models import ConsentAttempt
+
 from . import alerts, sweep
 from .models import Delivery, Sweep
 
@@ -45,3 +47,4 @@ def reconcile() -> None:
             work_on_sweep.delay_on_commit(running.pk)
     if Delivery.objects.due().exists():
         deliver_due.delay_on_commit()
+    ConsentAttempt.objects.forget_expired_flows()

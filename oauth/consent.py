@@ -219,10 +219,11 @@ def _keep(attempt: ConsentAttempt, grant: Grant) -> None:
         reason=str(link),
     )
     now = timezone.now()
-    observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
+    # The registration first, as in a sweep: two that lock the same findings in another order wait for each other.
     # Nothing but a consent can show that these are mended.
     proven = Observation(subject=attempt.link.registration, at=now, ruled_out=ONLY_IN_CONSENT)
     observed.send(sender=AppRegistration, observation=proven)
+    observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
 
 
 def _account(registration: AppRegistration, grant: Grant) -> Identity:

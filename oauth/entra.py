@@ -14,6 +14,7 @@ from msal import ConfidentialClientApplication, TokenCache
 from msal.exceptions import MsalError
 
 from tenants.clouds import Cloud
+from tenants.models.registration import DOMAIN
 from tenants.scopes import OIDC
 
 from .errors import CODES, AnswerRejected, EntraRefused, EntraUnreachable
@@ -27,7 +28,6 @@ logging.getLogger("urllib3").setLevel(logging.WARNING)
 logger = logging.getLogger(__name__)
 
 FOR_MANY = ("common", "organizations", "consumers")
-DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 LONGEST = {
     "state": 500,
     "code": 20_000,

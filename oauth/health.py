@@ -85,13 +85,15 @@ class Verdict:
 class NoAnswer:
     """Microsoft gave no answer that could be judged: nothing changes, it is to be tried again.
 
-    `ours`: the trouble is Tenantry's own.
+    `ours`: the trouble is Tenantry's own. `doubts_registration`: the registration's secret was refused, though its own
+    sign-in had just worked, so that sign-in has to decide again.
     """
 
     why: str
     retry_after: float | None = None
     throttled: bool = False
     ours: bool = False
+    doubts_registration: bool = False
 
 
 # Before Microsoft is asked
@@ -180,7 +182,7 @@ def connection_to_ask(connection: Connection, registration: RegistrationToAsk | 
         return ConnectionToAsk(
             registration=registration,
             refresh_token=connection.refresh_token.reveal("check"),
-            scopes=tuple(_addresses(connection.scopes_granted or connection.scopes_asked, registration.cloud)),
+            scopes=tuple(_addresses(_still_to_ask(connection), registration.cloud)),
             tid=connection.tid,
             oid=connection.oid,
         )
@@ -193,6 +195,13 @@ def connection_to_ask(connection: Connection, registration: RegistrationToAsk | 
 def _needs_reconnect(kind: str, what: str) -> Verdict:
     seen = Seen(kind, "mailbox_owner", what, "Send the mailbox owner a link to reconnect.")
     return Verdict(faults=(seen,), status=Connection.TokenStatus.INVALID)
+
+
+def _still_to_ask(connection: Connection) -> list[str]:
+    """What was asked for and granted. Microsoft names all that a person ever granted, and may lose the rest of it."""
+    asked = {permission.lower() for permission in connection.scopes_asked}
+    granted = [permission for permission in connection.scopes_granted if permission.lower() in asked]
+    return granted or connection.scopes_granted or connection.scopes_asked
 
 
 def _addresses(permissions: list[str], where: Cloud) -> Iterator[str]:
@@ -253,10 +262,14 @@ def look_at_connection(ask: ConnectionToAsk) -> Verdict | NoAnswer:
     return Verdict(ruled_out=None, status=Connection.TokenStatus.ACTIVE, grant=grant)
 
 
-def _refused(refusal: EntraRefused, app: RegistrationToAsk) -> Verdict:
+def _refused(refusal: EntraRefused, app: RegistrationToAsk) -> Verdict | NoAnswer:
     fault = refusal.fault
     if fault.scope == "registration" and refusal.error == "invalid_client":
-        # The registration's own sign-in meets this too. What else is wrong with it may be so in this directory only.
+        # What else is wrong with the registration may be so in this directory only; this its own sign-in meets too. If
+        # it does not, the secret is still spreading at Microsoft, or one directory has a trouble of its own.
+        if app.directory:
+            why = "Microsoft refused the registration's client secret here, though its own sign-in works."
+            return NoAnswer(why=why, doubts_registration=True)
         return Verdict(incident=incident_of(refusal, app.name, app.hint), is_checked=False)
     if fault.scope != "connection":
         return Verdict(faults=(seen_of(refusal),), ruled_out=BEFORE_ASKING, is_checked=False)

@@ -26,8 +26,9 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
     def start_manual(self, scope: str | Tenant | AppRegistration | Connection = "all", *, by: Any = None) -> "Sweep":
         """A sweep of everything (Sweep.ALL), a tenant, a registration or a connection.
 
-        Joins one of the same scope that still runs. Whoever asks wants an answer now, so pauses after failed tries end;
-        what Microsoft asked us to wait for stays.
+        Joins one of the same scope that still runs. Whoever asks wants an answer now, and may have mended something:
+        what that one found wrong is looked at again, and pauses after failed tries end. What Microsoft asked us to wait
+        for after a 429 stays.
         """
         name, tenant = _named(scope)
         sweep = self._running_of(name)
@@ -40,6 +41,8 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
                 sweep = new
             except IntegrityError:  # somebody else started the same at the same moment
                 sweep = self._running_of(name) or self.filter(scope=name).latest("pk")
+        else:
+            sweep.look_again_at_what_is_wrong()
         for rows in (sweep.registrations(), sweep.connections()):
             paused: models.QuerySet[Any] = rows.filter(lease_by=None, tries__gt=0)
             paused.update(tries=0, next_at=None)
@@ -139,6 +142,20 @@ class Sweep(models.Model):
 
     def count_what_is_live(self) -> int:
         return self.registrations().count() + self.connections().count()
+
+    def look_again_at_what_is_wrong(self) -> None:
+        """Take back what this sweep is done with and has an open finding, or a registration with one."""
+        is_open = {"findings__isnull": False, "findings__resolved_at": None}
+        of_secret = {f"credentials__{name}": value for name, value in is_open.items()}
+        wrong = AppRegistration.objects.filter(models.Q(**is_open) | models.Q(**of_secret))
+        registrations = self.registrations().filter(pk__in=wrong.values("pk"))
+        trouble = models.Q(pk__in=Connection.objects.filter(**is_open).values("pk"))
+        connections = self.connections().filter(trouble | models.Q(registration__in=wrong.values("pk")))
+        taken_back = 0
+        for rows in (registrations, connections):
+            done: models.QuerySet[Any] = rows.filter(lease_by=None, last_sweep__gte=self.pk)
+            taken_back += done.update(last_sweep=self.pk - 1)
+        self.save_counts(planned=taken_back)
 
     def save_counts(self, **counts: int) -> None:
         """Add to counters without reading them first: several workers do."""

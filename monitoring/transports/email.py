@@ -95,13 +95,18 @@ def _headline(finding: Finding) -> str:
 def _context(alert: Alert) -> dict[str, Any]:
     finding = alert.finding
     is_over = alert.step == Alert.RESOLVED
+    # The finding may have moved on since: this is about the epoch the alert was written in.
+    is_past = finding.epoch > alert.epoch
+    opened_at = finding.alerts.filter(epoch=alert.epoch).earliest("pk").created_at if is_past else finding.opened_at
+    over_at = alert.created_at if is_over else finding.resolved_at
     return {
         "finding": finding,
         "headline": _headline(finding),
         "is_over": is_over,
         "needs_somebody": not is_over and finding.resolved_at is None,
-        "since": moment(finding.opened_at),
-        "over_since": moment(finding.resolved_at) if finding.resolved_at else "",
+        "is_back": is_over and is_past,
+        "since": moment(opened_at),
+        "over_since": moment(over_at) if over_at else "",
         "said": said(finding.evidence),
         "link": settings.SITE_URL + reverse("admin:monitoring_finding_change", args=[finding.pk]),
     }

@@ -34,6 +34,10 @@ class ConsentAttemptQuerySet(TenantScopedQuerySet["ConsentAttempt"]):
             return None
         return found
 
+    def forget_expired_flows(self) -> int:
+        """Wipe what was kept for answers that can no longer come; how many there were."""
+        return self.filter(expires_at__lte=timezone.now(), flow__isnull=False).update(flow=None)
+
 
 class ConsentAttempt(models.Model):
     """One try by one browser, from its POST on, with a snapshot of what was asked."""

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from monitoring.findings import announce_unheard
 from monitoring.models import Finding
 from oauth.models import Connection
 from tenants.models import AppRegistration, Tenant, TenantAccess
@@ -86,7 +87,9 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
             consequences=["Links work again, and the next check looks at everything."],
         )
         if not asked:
+            tenants = list(queryset)
             self._set(request, queryset, "resumed", suspended_at=None)
+            announce_unheard(Finding.objects.open().filter(tenant__in=tenants))
         return asked
 
     @admin.action(description="Archive", permissions=["operate"])

@@ -123,14 +123,15 @@ def test_a_wrong_secret_is_one_finding_and_touches_no_connection(world):
         assert connection.refresh_token == token
 
 
-def test_a_secret_that_dies_between_sign_in_and_refresh_is_the_registrations_fault(world):
+def test_a_secret_refused_right_after_it_signed_in_has_the_registration_asked_again(world):
     connection = world.connect()
     world.microsoft.set_fault(7000215, client_id=world.app["client_id"], grant_type="refresh_token")
     sweep = check()
     connection.refresh_from_db()
-    assert one_finding().registration == world.registration
-    assert connection.token_status == "active"
-    assert (sweep.done, sweep.failed) == (1, 1)
+    asked = [request["grant_type"] for request in world.microsoft.token_requests()]
+    assert asked[-3:] == ["client_credentials", "refresh_token", "client_credentials"]
+    assert (connection.token_status, connection.checked_at) == ("active", None)
+    assert (sweep.planned, sweep.done, sweep.finished_at) == (3, 2, None)
 
 
 def test_an_application_missing_in_one_customers_directory_is_no_fault_of_the_registration(world):

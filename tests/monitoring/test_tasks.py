@@ -7,12 +7,14 @@ import threading
 import pytest
 from celery.signals import before_task_publish
 from django.db import connection as database
+from django.utils import timezone
 
 from config.logs import Lines
 from monitoring import tasks
 from monitoring.models import Delivery, Finding, Sweep
+from oauth.models import ConsentAttempt
 from tests.canary import find
-from tests.factories import make_connection, make_registration
+from tests.factories import make_connection, make_link, make_registration
 
 from .test_findings import fault, see
 
@@ -119,3 +121,12 @@ def test_no_secret_reaches_a_mail_a_log_a_finding_or_a_task(world, mailoutbox, d
     assert all(sinks.values())
     assert find(secrets, ((name, content) for name, contents in sinks.items() for content in contents)) == []
     assert find(secrets, (("log", line) for line in leaked))  # the search would have found one
+
+
+def test_the_reconciler_wipes_what_was_kept_for_answers_that_cannot_come(db):
+    attempt = ConsentAttempt(link=make_link()[0], state_digest="s", browser_digest="b", expires_at=timezone.now())
+    attempt.flow = "not a real flow"
+    attempt.save()
+    tasks.reconcile()
+    attempt.refresh_from_db()
+    assert attempt.flow is None

@@ -312,3 +312,11 @@ def test_a_start_tells_no_secret_in_its_repr(world):
 
     assert started.browser not in repr(started)
     assert started.auth_uri not in repr(started)
+
+
+def test_what_was_kept_for_an_answer_that_can_no_longer_come_is_wiped(client, world):
+    go(client, world)
+    assert ConsentAttempt.objects.forget_expired_flows() == 0
+    ConsentAttempt.objects.update(expires_at=timezone.now())
+    assert ConsentAttempt.objects.forget_expired_flows() == 1
+    assert ConsentAttempt.objects.get().flow is None

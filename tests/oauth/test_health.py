@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -284,6 +284,15 @@ def test_an_unknown_number_never_kills(world):
 
 def test_a_refused_secret_says_nothing_of_the_connection(world):
     ask = world.connection()
+    world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
+    answer = health.look_at_connection(ask)
+    assert isinstance(answer, NoAnswer)
+    assert answer.doubts_registration
+
+
+def test_a_refused_secret_is_the_registrations_fault_where_it_cannot_sign_in_itself(world):
+    ask = world.connection()
+    ask = replace(ask, registration=replace(ask.registration, directory=""))
     world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
     answer = health.look_at_connection(ask)
     assert isinstance(answer, Verdict)
