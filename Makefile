@@ -29,7 +29,7 @@ production = env DEBUG=False REDIS_URL= DATABASE_URL=sqlite://:memory: EXTRA_CLO
 
 lock: install-dev
 	@for name in requirements requirements-sandbox requirements-dev; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-header --no-annotate "$$name.in" --output-file "$$name.txt" || exit 1; \
 	done
 

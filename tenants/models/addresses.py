@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import MaxLengthValidator, validate_email
 from django.db import models
+
+LONGEST = 254  # as long as the path of a mail may be (RFC 5321), and the column of a delivery
 
 
 def _split(text: str) -> list[str]:
@@ -37,6 +39,7 @@ class AddressesField(models.JSONField):
         for address in value or []:
             try:
                 validate_email(address)
+                MaxLengthValidator(LONGEST)(address)
             except ValidationError:
                 raise ValidationError(
                     "“%(address)s” is not an email address.", code="invalid", params={"address": address}

@@ -13,7 +13,7 @@ from .visibility import TenantScopedQuerySet
 from .watched import Watched
 
 # A domain as Entra knows it: contoso.com, contoso.onmicrosoft.com.
-_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 
 
 def as_guid(text: str) -> str | None:
@@ -113,7 +113,7 @@ class AppRegistration(Watched):
             directory = as_guid(self.directory)
             if directory:
                 self.directory = directory
-            elif not _DOMAIN.fullmatch(self.directory):
+            elif not DOMAIN.fullmatch(self.directory):
                 errors["directory"] = (
                     "This is neither a GUID nor a domain. "
                     "Paste the Directory (tenant) ID, or a domain such as contoso.com."

@@ -114,3 +114,11 @@ def test_alert_addresses_must_be_addresses() -> None:
     assert errors_of(alert_emails=["ops@example.com", "nobody"])["alert_emails"] == [
         "“nobody” is not an email address."
     ]
+
+
+def test_an_alert_address_is_no_longer_than_mail_can_carry() -> None:
+    assert "alert_emails" in errors_of(alert_emails=[f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.example"])
+
+
+def test_a_directory_may_be_of_an_international_domain() -> None:
+    assert errors_of(directory="contoso.xn--p1ai") == {}
