@@ -1,18 +1,22 @@
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Value
 from django.http import HttpRequest
+from django.urls import reverse
 
 from monitoring.models import Finding
 from oauth.models import Connection
+from tenants.admin import history
+from tenants.admin.archiving import disconnect
 from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.checking import CheckNow
 from tenants.admin.counts import counted
 from tenants.admin.display import BAD, ago, badge, link_to, sees_platform, stacked
-from tenants.admin.pages import Page
+from tenants.admin.pages import Button, Page
 from tenants.admin.panels import findings_panel, token_status
 from tenants.admin.standing import StandingFilter, everything
+from tenants.models import AppRegistration
 
 TokenStatus = Connection.TokenStatus
 
@@ -39,8 +43,8 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
     list_filter = [ConnectionStanding, "tenant", "registration"]
     list_select_related = ["tenant", "registration"]
     search_fields = ["address", "person", "tenant__name"]
-    actions = ["check_now"]
-    page_actions = ("check_now",)
+    actions = ["check_now", "disconnect"]
+    page_actions = ("check_now", "disconnect")
     fieldsets = [
         (None, {"fields": ["address", "person", "tenant", "for_registration", "tid", "oid", "public_id"]}),
         ("Grant", {"fields": ["status", "why_blocked", "granted", "missing", "client_id"]}),
@@ -99,11 +103,40 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
             )
         )
 
+    @admin.action(description="Disconnect", permissions=["operate"])
+    def disconnect(self, request: HttpRequest, queryset: Any) -> Any:
+        queryset = queryset.filter(disconnected_at=None)
+        asked = self.confirm(
+            request,
+            queryset,
+            title="Disconnect",
+            consequences=[
+                "The account is not checked any more, and its open findings are closed.",
+                "Its refresh token is shredded here; at Microsoft it stays valid until the consent is withdrawn there.",
+                "A new consent by the same person connects it again.",
+            ],
+        )
+        if asked:
+            return asked
+        connections = list(queryset)
+        disconnect(Connection.objects.filter(pk__in=[row.pk for row in connections]))
+        for connection in connections:
+            history.record(request, connection, "disconnected")
+        self.message_user(request, f"{', '.join(map(str, connections)) or 'Nothing'}: disconnected.", messages.SUCCESS)
+        return None
+
     def offers(self, action: str, obj: Connection) -> bool:
+        if action == "disconnect":
+            return obj.disconnected_at is None
         return Connection.objects.live().filter(pk=obj.pk).exists()
 
     def page(self, request: HttpRequest, obj: Connection) -> Page:
         page = super().page(request, obj)
+        registration = AppRegistration.objects.visible_to(request.user).filter(pk=obj.registration_id, archived_at=None)
+        if request.user.has_perm("oauth.add_link") and obj.tenant.archived_at is None and registration.exists():
+            query = {"registration": obj.registration_id, "tenant": obj.tenant_id}
+            add = reverse("admin:oauth_link_add", query=query)
+            page.buttons.insert(0, Button("Create consent link", add, post=False))
         page.put_wrong_first(
             findings_panel(
                 request,

@@ -21,7 +21,7 @@ from tests.factories import (
     make_superuser,
     make_tenant,
 )
-from tests.world import make_attempt
+from tests.world import make_attempt, make_finding
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,7 @@ def test_the_page_with_the_link_is_kept_by_no_browser_and_says_what_to_do(client
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["Referrer-Policy"] == "no-referrer"
     page = response.content.decode()
-    for words in ("It is shown only now", "Send it to the person at Contoso", "good for 1 account, until"):
+    for words in ("It is shown only now", "Send it to the person at Contoso", "good for 1 consent, until"):
         assert words in page
 
 
@@ -111,7 +111,7 @@ def test_a_suspended_tenant_gets_no_link(client, registration) -> None:
     ("fields", "field", "words"),
     [
         ({"registration": ""}, "registration", "Choose the registration"),
-        ({"max_uses": 0}, "max_uses", "for one account at least"),
+        ({"max_uses": 0}, "max_uses", "for one consent at least"),
         ({"max_uses": 10**9}, "max_uses", "less than or equal to 100000"),
         ({"max_uses": "many"}, "max_uses", "Enter a whole number"),
         ({"days": 1000}, "days", "Select a valid choice"),
@@ -234,3 +234,26 @@ def test_many_connections_are_checked_from_the_list(client, registration) -> Non
     assert {sweep.scope for sweep in Sweep.objects.all()} == {f"connection:{row.pk}" for row in connections}
     assert f"“{gone}” is not checked" in response.content.decode()
     assert Event.objects.filter(verb="check asked for").count() == 2
+
+
+def test_disconnecting_shreds_the_token_and_closes_the_findings(client, registration) -> None:
+    connection = make_connection(registration)
+    finding, *_ = make_finding(tenant=connection.tenant, connection=connection)
+    address = f"{page_of(connection).removesuffix('change/')}do/disconnect/"
+    assert "Disconnect" in client.get(page_of(connection)).content.decode()
+    client.post(address)
+    connection.refresh_from_db()
+    assert connection.disconnected_at is None, "it is asked first"
+    client.post(address, {"confirmed": "yes"})
+    connection.refresh_from_db()
+    finding.refresh_from_db()
+    assert connection.disconnected_at
+    assert connection.refresh_token is None
+    assert finding.resolved_at
+    assert Event.objects.filter(verb="disconnected", subject_id=str(connection.pk)).exists()
+
+
+def test_a_connection_leads_to_a_new_link_for_its_registration(client, registration) -> None:
+    connection = make_connection(registration)
+    page = client.get(page_of(connection)).content.decode()
+    assert f"/admin/oauth/link/add/?registration={registration.pk}&amp;tenant={connection.tenant_id}" in page
