@@ -92,20 +92,28 @@ class TenantrySite(admin.AdminSite):
         from monitoring.models import Finding, Sweep
         from tenants.admin.display import ago, list_of
         from tenants.admin.panels import findings_panel
+        from tenants.models import Tenant
 
         if not self.get_model_admin(Finding).has_view_permission(request):
             return None
         findings = Finding.objects.visible_to(request.user).pressing()
         last = Sweep.objects.filter(scope=Sweep.ALL).aggregate(at=Max("finished_at"))["at"]
+        has_tenants = Tenant.objects.visible_to(request.user).exists()
+        if not has_tenants and not request.user.is_superuser:
+            empty = "No tenant has been given to you yet. Ask a superuser to do it on the tenant's page."
+        elif last:
+            empty = f"No open findings. The last check of everything finished {ago(last)}."
+        else:
+            empty = "Nothing has been checked yet."
         return findings_panel(
             request,
             findings.order_by(
                 Case(When(severity=Finding.Severity.CRITICAL, then=Value(0)), default=Value(1)), "opened_at", "pk"
             ),
             title="Needs attention",
-            empty=f"Last check finished {ago(last)}; nothing is wrong." if last else "Nothing has been checked yet.",
+            empty=empty,
             more=list_of(Finding),
-            tone="bad" if findings.exists() else "good" if last else "",
+            tone="bad" if findings.exists() else "good" if last and has_tenants else "",
         )
 
     def first_steps(self, request: HttpRequest) -> list[dict[str, Any]]:

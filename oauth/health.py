@@ -115,7 +115,8 @@ def look_at_credential(credential: Credential, now: datetime) -> Seen | None:
         severity="warning",
         step=1,
         what=f"{secret} ends on {date} (UTC), {'within a day' if days == 1 else f'in {days} days'}.",
-        remedy="Create a new client secret in Entra and enter it here before that day; nobody has to reconnect.",
+        remedy="Create a new client secret in Entra and enter it on the registration's page before that day; "
+        "nobody has to reconnect.",
         evidence={"ends": ends.isoformat()},
     )
 
@@ -125,7 +126,7 @@ def _secret_of(name: str, hint: str) -> str:
 
 
 def _secret_ended(what: str, **more: Any) -> Seen:
-    remedy = "Create a new client secret in Entra and enter it here; nobody has to reconnect."
+    remedy = "Create a new client secret in Entra and enter it on the registration's page; nobody has to reconnect."
     return Seen(kind=SECRET_ENDING, actor="operator", step=2, what=what, remedy=remedy, **more)
 
 
@@ -137,7 +138,7 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
         return _cannot_ask(
             NO_SECRET,
             what=f"{name} has no current client secret, so it cannot sign in.",
-            remedy="Create a client secret in Entra and enter its Value here.",
+            remedy="Create a client secret in Entra and enter its Value on the registration's page.",
         )
     try:
         return RegistrationToAsk(

@@ -93,7 +93,7 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
         words = [
             f"{label}: {_words(finding.evidence[key])}" for key, label in SAID.items() if finding.evidence.get(key)
         ]
-        return "; ".join(words) or "Microsoft was not asked, or said nothing."
+        return "; ".join(words) or "Microsoft was not asked, or gave no usable answer."
 
     def to_check(self, obj: Finding) -> Any:
         return obj.connection or obj.about

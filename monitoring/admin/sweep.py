@@ -90,23 +90,23 @@ class SweepAdmin(ReadOnlyAdmin):
     def page(self, request: HttpRequest, obj: Sweep) -> Page:
         page = super().page(request, obj)
         within = Finding.objects.within(obj)
-        found = within.filter(last_seen_at__gte=obj.started_at)
+        until = {"opened_at__lte": obj.finished_at} if obj.finished_at else {}
+        found = within.filter(last_seen_at__gte=obj.started_at, **until)
         mended = within.filter(resolved_at__gte=obj.started_at)
         if obj.finished_at:
-            found, mended = (
-                found.filter(opened_at__lte=obj.finished_at),
-                mended.filter(resolved_at__lte=obj.finished_at),
-            )
-        page.panels += [
-            findings_panel(
-                request,
-                found.open(),
-                title="Wrong",
-                empty="Nothing is wrong." if obj.finished_at else f"Nothing so far; it began {ago(obj.started_at)}.",
-            ),
-            findings_panel(request, mended, title="Mended since the last look", empty="Nothing."),
-        ]
+            mended = mended.filter(resolved_at__lte=obj.finished_at)
+        page.put_wrong_first(findings_panel(request, found, title="Found wrong", empty=_nothing_found(obj)))
+        page.panels.append(findings_panel(request, mended, title="Mended since the last look", empty="Nothing."))
         return page
+
+
+def _nothing_found(sweep: Sweep) -> str:
+    if not sweep.finished_at:
+        return f"Nothing so far; it began {ago(sweep.started_at)}."
+    if not sweep.planned:
+        return "There was nothing to check."
+    in_vain = sweep.failed + sweep.set_aside
+    return f"Nothing else is known: {in_vain} could not be checked." if in_vain else "Nothing is wrong."
 
 
 def _refreshing(response: HttpResponse, is_running: bool) -> HttpResponse:

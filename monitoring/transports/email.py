@@ -75,7 +75,7 @@ def message_of(delivery: Delivery) -> EmailMultiAlternatives:
 
 def _subject(alert: Alert) -> str:
     finding = alert.finding
-    over = "Resolved: " if alert.step == Alert.RESOLVED else ""
+    over = "Resolved: " if alert.step == Alert.RESOLVED else f"{finding.get_severity_display().capitalize()}: "
     whose = finding.tenant or "Shared registration"
     return _on_one_line(f"[Tenantry] {over}{whose}: {_headline(finding)}".removesuffix("."))
 

@@ -83,7 +83,7 @@ class LinkAdmin(TenantScopedAdmin):
     def expires(self, link: Link) -> Any:
         return moment_of(link.expires_at)
 
-    @admin.display(description="accounts", ordering="uses")
+    @admin.display(description="consents", ordering="uses")
     def connected(self, link: Link) -> str:
         return f"{link.uses} of {link.max_uses}"
 

@@ -24,11 +24,12 @@ class LinkForm(forms.ModelForm):
     class Meta:
         model = Link
         fields = ["registration", "tenant", "max_uses"]
-        labels = {"max_uses": "For how many accounts"}
+        labels = {"max_uses": "For how many consents"}
         help_texts = {
             "tenant": "Only for a shared registration: the tenant whose people this link is for. "
             "Else leave it empty, the registration has its tenant.",
-            "max_uses": "It is used up once so many accounts are connected. Opening it uses nothing up.",
+            "max_uses": "It is used up once so many consents are complete; the same account twice counts twice. "
+            "Opening it uses nothing up.",
         }
         error_messages = {"registration": {"required": "Choose the registration people shall consent to."}}
 
@@ -36,12 +37,12 @@ class LinkForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "max_uses" in self.fields:
             self.fields["max_uses"] = forms.IntegerField(
-                label="For how many accounts",
+                label="For how many consents",
                 min_value=1,
                 max_value=100_000,
                 initial=1,
                 help_text=self.fields["max_uses"].help_text,
-                error_messages={"min_value": "A link is for one account at least."},
+                error_messages={"min_value": "A link is for one consent at least."},
             )
 
     def clean(self) -> dict[str, Any]:

@@ -156,6 +156,8 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
         super().save_model(request, obj, form, change)
         form.save_scopes()
         form.save_secret()
+        if change and form.cleaned_data["secret"]:
+            self.message_user(request, "Press “Check now” to try the new secret; open findings close when it works.")
         if form.is_longer_than_entra_allows():
             self.message_user(
                 request,

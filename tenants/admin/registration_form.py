@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants import clouds, scopes
 from tenants.models import AppRegistration, Credential, ScopeSelection
 from tenants.models.credential import check_secret_value
+from tenants.models.registration import as_guid
 from tenants.sealed_forms import SealedInput
 
 from .display import day
@@ -71,6 +72,9 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         if self.instance.pk:
             self.stored = Credential.objects.current().filter(registration=self.instance).first()
             self.initial["scopes"] = self.instance.scope_names
+        if "client_id" in self.fields:  # room for the spaces and braces that are copied along
+            self.fields["client_id"].widget.attrs.pop("maxlength", None)
+            self.fields["client_id"].validators = []
         if "cloud" in self.fields:
             self.fields["cloud"].choices = self._clouds()  # type: ignore[attr-defined]
 
@@ -101,6 +105,12 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         return names
 
     @sensitive_variables()
+    def clean_client_id(self) -> str:
+        return as_guid(self.cleaned_data["client_id"]) or self.cleaned_data["client_id"]
+
+    def clean_directory(self) -> str:
+        return as_guid(self.cleaned_data["directory"]) or self.cleaned_data["directory"]
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         value, ends_on = cleaned.get("secret"), cleaned.get("secret_ends_on")

@@ -66,7 +66,8 @@ class AppRegistration(Watched):
         "application (client) ID", max_length=36, help_text="The Application (client) ID from the same page."
     )
     alert_emails = AddressesField(
-        "alert addresses", help_text="Who is told when something is wrong, one address a line. Empty: ALERT_EMAILS."
+        "alert addresses",
+        help_text="Who is told when something is wrong, one address a line. Empty: those in the setting ALERT_EMAILS.",
     )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -109,8 +109,33 @@ def test_a_finished_check_tells_what_it_found_and_what_is_mended(client, registr
 
 
 def test_a_check_that_found_nothing_says_so(client, registration) -> None:
-    sweep = Sweep.objects.create(kind="manual", tenant=registration.tenant, finished_at=timezone.now())
+    sweep = Sweep.objects.create(kind="manual", tenant=registration.tenant, planned=2, finished_at=timezone.now())
     assert "Nothing is wrong." in client.get(page_of(sweep)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"planned": 2, "done": 1, "failed": 1}, "Nothing else is known: 1 could not be checked."),
+        ({"planned": 2, "done": 1, "set_aside": 1}, "Nothing else is known: 1 could not be checked."),
+        ({}, "There was nothing to check."),
+    ],
+)
+def test_a_check_that_could_not_look_does_not_call_it_well(client, registration, counts, words) -> None:
+    sweep = Sweep.objects.create(kind="manual", tenant=registration.tenant, finished_at=timezone.now(), **counts)
+    page = client.get(page_of(sweep)).content.decode()
+    assert words in page
+    assert "Nothing is wrong." not in page
+
+
+def test_a_check_still_shows_what_it_found_when_that_is_mended(client, registration) -> None:
+    sweep = Sweep.objects.create(kind="manual", tenant=registration.tenant, scope=f"registration:{registration.pk}")
+    finding_of(tenant=registration.tenant, registration=registration, what="The secret is wrong.")
+    Sweep.objects.update(finished_at=timezone.now(), planned=1, done=1)
+    Finding.objects.update(resolved_at=timezone.now() + timedelta(minutes=5))
+    page = client.get(page_of(sweep)).content.decode()
+    assert "The secret is wrong." in page
+    assert "resolved" in page
 
 
 # Findings
@@ -228,7 +253,7 @@ def test_calm_is_said_with_its_time(client, registration) -> None:
     assert "Nothing has been checked yet." in client.get(INDEX).content.decode()
     Sweep.objects.create(kind="nightly", night="2026-01-01", finished_at=timezone.now() - timedelta(hours=3))
     said = client.get(INDEX).content.decode().replace("\xa0", " ")
-    assert "Last check finished 3 hours ago; nothing is wrong." in said
+    assert "No open findings. The last check of everything finished 3 hours ago." in said
 
 
 def test_that_nobody_is_told_stands_on_every_page(client, registration, settings) -> None:
@@ -251,3 +276,11 @@ def test_a_new_house_says_what_to_do_first(client) -> None:
     assert client.get(INDEX).content.decode().count("(done)") == 2
     make_connection(registration)
     assert "First steps" not in client.get(INDEX).content.decode()
+
+
+def test_who_has_no_tenant_yet_is_told_so(client) -> None:
+    Sweep.objects.create(kind="nightly", night="2026-01-01", finished_at=timezone.now())
+    client.force_login(make_operator())
+    page = client.get(INDEX).content.decode()
+    assert "No tenant has been given to you yet" in page
+    assert "No open findings" not in page

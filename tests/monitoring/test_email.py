@@ -34,13 +34,13 @@ def html_of(mail: EmailMultiAlternatives) -> str:
 def test_the_subject_names_tenant_mailbox_and_fault():
     registration = make_registration(make_tenant("Contoso"))
     mail = make_mail(make_connection(registration, address="anna@contoso.example"))
-    assert mail.subject == "[Tenantry] Contoso: anna@contoso.example: It is broken"
+    assert mail.subject == "[Tenantry] Critical: Contoso: anna@contoso.example: It is broken"
 
 
 def test_the_subject_does_not_name_the_registration_twice():
     registration = make_registration(make_tenant("Contoso"), name="Contoso Mail")
     mail = make_mail(make_credential(registration), what="The client secret abc… of “Contoso Mail” has ended.")
-    assert mail.subject == "[Tenantry] Contoso: The client secret abc… of “Contoso Mail” has ended"
+    assert mail.subject == "[Tenantry] Critical: Contoso: The client secret abc… of “Contoso Mail” has ended"
 
 
 def test_the_body_says_what_since_when_who_and_what_to_do():
@@ -115,7 +115,7 @@ def test_a_long_subject_is_cut():
 
 def test_a_shared_registrations_mail_says_so():
     mail = make_mail(make_registration(shared=True, name="Shared Mail"))
-    assert mail.subject == "[Tenantry] Shared registration: “Shared Mail”: It is broken"
+    assert mail.subject == "[Tenantry] Critical: Shared registration: “Shared Mail”: It is broken"
     assert "the registration is shared" in mail.body
 
 

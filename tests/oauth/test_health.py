@@ -107,7 +107,7 @@ def test_it_is_said_which_secret_and_when(days, words):
     seen = health.look_at_credential(ends_in(days), NOW)
     assert seen is not None
     assert seen.what == words
-    assert "enter it here" in seen.remedy
+    assert "enter it on the registration's page" in seen.remedy
 
 
 def test_how_early_is_a_setting(settings):

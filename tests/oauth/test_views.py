@@ -108,7 +108,7 @@ def test_no_link_that_ended_tells_why(db, client, ended):
 def test_a_page_about_an_ended_link_says_what_to_do(db, client):
     page = text_of(client.get("/c/unknown/"))
 
-    assert "Ask whoever sent it to you for a new link" in page
+    assert "ask whoever sent it to you for a new link" in page
     assert "help@example.com" in page
 
 

@@ -314,3 +314,11 @@ def test_a_button_takes_only_a_post(client, tenant) -> None:
     registration = make_registration(tenant)
     button = reverse("admin:tenants_appregistration_act", args=[registration.pk, "archive"])
     assert client.get(button).status_code == 405
+
+
+def test_spaces_and_braces_copied_along_with_an_id_are_taken_off(client, tenant) -> None:
+    client_id, directory = str(uuid.uuid4()), str(uuid.uuid4())
+    data = {**filled(tenant), "client_id": f"  {{{client_id.upper()}}} ", "directory": f" {{{directory}}}"}
+    client.post(ADD, data)
+    registration = AppRegistration.objects.get()
+    assert (registration.client_id, registration.directory) == (client_id, directory)

@@ -114,8 +114,8 @@ def _register(sandbox: Sandbox, row: dict[str, Any]) -> tuple[dict[str, Any], di
     )
     if row["days"] is None:
         return app, None
-    ends_at = timezone.now() + timedelta(days=row["days"], hours=-1)
-    return app, sandbox.do("add_secret", client_id=app["client_id"], ends_at=ends_at.isoformat())
+    ends_on = timezone.now().date() + timedelta(days=row["days"])
+    return app, sandbox.do("add_secret", client_id=app["client_id"], ends_at=ends_on.isoformat())
 
 
 def _named(rows: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
