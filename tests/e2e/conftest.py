@@ -45,7 +45,7 @@ class Person:
         self.record = site.folder.with_name(f"{site.folder.name}-{name}.har")
         self.context = browser.new_context(ignore_https_errors=True, record_har_path=self.record, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)
         self.name = name
         self.site = site
         self.complaints: list[str] = []

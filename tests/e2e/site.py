@@ -178,7 +178,8 @@ class Site:
         self._wait_for(f"{self.pages}/control/")
         self.manage("migrate", "--verbosity=0")
         self.manage("collectstatic", "--no-input", "--verbosity=0")
-        serve = [sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{self.port}", "--threads=4"]
+        # A browser opens TLS connections in advance, and until it uses them each holds one of gunicorn's threads.
+        serve = [sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{self.port}", "--threads=32"]
         self._run("web", [*serve, "--access-logfile=-", *self._certificate()])
         self._run("worker", [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool=threads", "-c4"])
         self._wait_for(f"{self.url}/healthz/")
