@@ -97,6 +97,8 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
         if current is None:
             return badge(BAD, "none") if registration.pk else "None yet."
         kind, words = ends(current.ends_at)
+        if Finding.objects.inhibiting().filter(credential=current).exists():
+            kind, words = BAD, "refused by Microsoft"
         return format_html("{}… stored, {} {}", current.hint, badge(kind, words), _end_day(current))
 
     @admin.display(description="scopes")
@@ -203,7 +205,8 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
 
     def page(self, request: HttpRequest, obj: AppRegistration) -> Page:
         page = super().page(request, obj)
-        if request.user.has_perm("oauth.add_link") and not obj.archived_at:
+        is_live = AppRegistration.objects.live().filter(pk=obj.pk).exists()
+        if request.user.has_perm("oauth.add_link") and is_live:
             add = reverse("admin:oauth_link_add", query={"registration": obj.pk})
             page.buttons.insert(0, Button("Create consent link", add, post=False))
         of_it = {"registration__id__exact": obj.pk}

@@ -32,6 +32,7 @@ class TenantForm(WholeRowForm, forms.ModelForm):
 class TenantAdmin(CheckNow, TenantScopedAdmin):
     form = TenantForm
     fields = ["name", "slug", "contact_emails", "notes"]
+    readonly_fields = ["status"]
     prepopulated_fields = {"slug": ["name"]}
     list_display = ["name", "status", "finding_count", "registration_count", "connection_count"]
     list_filter = [TenantStanding]
@@ -119,6 +120,9 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
         else:
             self.message_user(request, f"Nothing to do: none of these can be {verb} now.", messages.WARNING)
 
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        return ["status", *self.fields] if obj else self.fields
+
     def offers(self, action: str, obj: Tenant) -> bool:
         if obj.archived_at:
             return False
@@ -160,7 +164,7 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
                 request,
                 Finding.objects.open().filter(tenant=obj),
                 title="Open findings",
-                empty="Nothing is wrong." if registrations.exclude(checked_at=None).exists() else "Not checked yet.",
+                empty=_nothing_open(obj, is_checked=registrations.exclude(checked_at=None).exists()),
                 more=list_of(Finding, tenant__id__exact=obj.pk),
             )
         )
@@ -180,3 +184,11 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
             ),
         ]
         return page
+
+
+def _nothing_open(tenant: Tenant, *, is_checked: bool) -> str:
+    if tenant.archived_at:
+        return "Nothing is checked any more."
+    if tenant.suspended_at:
+        return "Nothing is checked while it is suspended."
+    return "Nothing is wrong." if is_checked else "Not checked yet."

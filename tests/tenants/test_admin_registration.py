@@ -19,6 +19,7 @@ from tests.factories import (
     make_superuser,
     make_tenant,
 )
+from tests.world import make_finding
 
 pytestmark = pytest.mark.django_db
 
@@ -322,3 +323,18 @@ def test_spaces_and_braces_copied_along_with_an_id_are_taken_off(client, tenant)
     client.post(ADD, data)
     registration = AppRegistration.objects.get()
     assert (registration.client_id, registration.directory) == (client_id, directory)
+
+
+def test_a_refused_secret_is_not_shown_by_its_date(client, tenant) -> None:
+    credential = make_credential(make_registration(tenant))
+    assert "ends in 200 days" in client.get(page_of(credential.registration)).content.decode()
+    make_finding(tenant=tenant, credential=credential, inhibits=True)
+    page = client.get(page_of(credential.registration)).content.decode()
+    assert "refused by Microsoft" in page
+
+
+def test_a_suspended_tenants_registration_offers_no_link(client, tenant) -> None:
+    registration = make_registration(tenant)
+    assert "Create consent link" in client.get(page_of(registration)).content.decode()
+    Tenant.objects.update(suspended_at=timezone.now())
+    assert "Create consent link" not in client.get(page_of(registration)).content.decode()

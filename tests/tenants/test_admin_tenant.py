@@ -206,3 +206,11 @@ def test_access_names_a_user_or_a_group(client, tenant) -> None:
     client.force_login(make_superuser())
     page = client.post(reverse("admin:tenants_tenantaccess_add"), {"tenant": tenant.pk}).content.decode()
     assert "Choose a user or a group, one of the two." in page
+
+
+def test_a_suspended_tenants_page_says_so(client, tenant) -> None:
+    Tenant.objects.update(suspended_at=timezone.now())
+    page = client.get(page_of(tenant)).content.decode()
+    assert ">suspended<" in page
+    assert "Nothing is checked while it is suspended." in page
+    assert "Nothing is wrong." not in page
