@@ -7,9 +7,10 @@ from monitoring.models import Alert, Delivery
 from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.counts import counted
 from tenants.admin.display import link_to
+from tenants.admin.outgoing import state_of, tries_of
 from tenants.admin.pages import Page, Panel
 
-from .delivery import SUBJECT, state_of, tries_of
+from .delivery import SUBJECT
 
 
 @admin.register(Alert)

@@ -5,15 +5,15 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from monitoring.models import Alert, Finding
+from oauth.errors import then_up_to
 from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.checking import CheckNow
 from tenants.admin.display import ago, link_to, stacked
+from tenants.admin.outgoing import state_of, tries_of
 from tenants.admin.pages import Page, Panel
 from tenants.admin.panels import severity
 from tenants.admin.standing import StandingFilter, everything
 from tenants.models import AppRegistration, Credential
-
-from .delivery import state_of, tries_of
 
 SAID = {
     "error": "error",
@@ -64,7 +64,7 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
     keeps_history = False
     fieldsets = [
         (None, {"fields": ["how_bad", "what", "subject_link", "tenant"]}),
-        ("What to do", {"fields": ["actor", "remedy"]}),
+        ("What to do", {"fields": ["you", "then"]}),
         ("Since when", {"fields": ["opened_at", "last_seen_at", "resolved_at"]}),
         ("What Microsoft said", {"fields": ["said"]}),
     ]
@@ -83,6 +83,14 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
         if isinstance(subject, Credential):
             return link_to(subject.registration, f"{subject} of {subject.registration}")
         return link_to(subject)
+
+    @admin.display(description="you")
+    def you(self, finding: Finding) -> str:
+        return finding.remedy
+
+    @admin.display(description="it is then up to")
+    def then(self, finding: Finding) -> str:
+        return then_up_to(finding.actor) or "nobody else"
 
     @admin.display(description="since", ordering="opened_at")
     def since(self, finding: Finding) -> str:

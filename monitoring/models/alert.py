@@ -1,10 +1,9 @@
-import uuid
-from datetime import timedelta
 from typing import Self
 
 from django.db import models
 from django.utils import timezone
 
+from tenants.models.outgoing import Outgoing, OutgoingQuerySet
 from tenants.models.visibility import TenantScopedQuerySet
 
 from .finding import Finding
@@ -47,57 +46,24 @@ class Alert(models.Model):
         return f"{word}: {self.finding}"
 
 
-LEASE = timedelta(minutes=10)  # longer than a mail server may keep one message waiting, step by step
-
-
-class DeliveryQuerySet(TenantScopedQuerySet["Delivery"]):
+class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
     tenant_path = "alert__finding__tenant"
 
     def due(self) -> Self:
         """What is to be sent now, and in nobody's hands. Of one finding, an address is told the earlier thing first."""
-        now = timezone.now()
         earlier = Delivery.objects.filter(
             state=Delivery.State.WAITING,
             address=models.OuterRef("address"),
             alert__finding=models.OuterRef("alert__finding"),
             alert__lt=models.OuterRef("alert"),
         )
-        waiting = self.filter(state=Delivery.State.WAITING, next_at__lte=now).exclude(models.Exists(earlier))
-        return waiting.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=now))
-
-    def claim(self, pk: uuid.UUID) -> "Delivery | None":
-        """This delivery, to be sent by the caller and nobody else, or None. A new try is on record from here on."""
-        delivery = self.due().filter(pk=pk).first()
-        if delivery is None:
-            return None
-        unchanged = self.filter(
-            pk=pk, state=Delivery.State.WAITING, lease_by=delivery.lease_by, next_at=delivery.next_at
-        )
-        now = timezone.now()
-        delivery.lease_by, delivery.lease_until = uuid.uuid4(), now + LEASE
-        delivery.tries.append({"at": now.isoformat(timespec="seconds"), "problem": "interrupted"})
-        fields = {name: getattr(delivery, name) for name in ("lease_by", "lease_until", "tries")}
-        return delivery if unchanged.update(**fields) else None
+        return super().due().exclude(models.Exists(earlier))
 
 
-class Delivery(models.Model):
-    """One alert on its way to one address. Its id is the message's, the same on every try."""
+class Delivery(Outgoing):
+    """One alert on its way to one address."""
 
-    class State(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        SENT = "sent", "sent"
-        SET_ASIDE = "set_aside", "set aside"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="deliveries")
-    address = models.EmailField()
-    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
-    tries = models.JSONField(default=list, help_text="One entry a try: when, and what went wrong.")
-    next_at = models.DateTimeField(default=timezone.now)
-    lease_by = models.UUIDField(null=True, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    sent_at = models.DateTimeField(null=True, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
 

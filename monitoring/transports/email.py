@@ -1,55 +1,21 @@
-"""Alerts as mail: one message to one address, threaded by finding, over one connection to the mail server per run."""
+"""Alerts as mail: one message to one address, threaded by finding."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+
+from oauth.errors import then_up_to
 
 from ..models import Alert, Delivery, Finding
 
 SUBJECT_LENGTH = 150
 SAID = {"error": "error", "suberror": "suberror", "trace_id": "trace ID", "correlation_id": "correlation ID"}
-
-
-class Email:
-    """The way to the mail server. Leaves the connection open from one message to the next, until one fails."""
-
-    def __init__(self) -> None:
-        self._connection: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def send(self, delivery: Delivery) -> None:
-        """Hand the message to the mail server, or raise whatever went wrong."""
-        message = message_of(delivery)
-        try:
-            if self._connection is None:
-                self._connection = get_connection()
-                self._connection.open()
-            message.connection = self._connection
-            message.send()
-        except Exception:
-            self._close()  # the next message gets a connection of its own
-            raise
-
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(OSError):  # a server that has already hung up
-                connection.close()
 
 
 def message_of(delivery: Delivery) -> EmailMultiAlternatives:
@@ -105,6 +71,7 @@ def _context(alert: Alert) -> dict[str, Any]:
         "is_over": is_over,
         "needs_somebody": not is_over and finding.resolved_at is None,
         "is_back": is_over and is_past,
+        "then_up_to": then_up_to(finding.actor),
         "since": moment(opened_at),
         "over_since": moment(over_at) if over_at else "",
         "said": said(finding.evidence),

@@ -4,14 +4,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator, validate_email
 from django.db import models
 
-LONGEST = 254  # as long as the path of a mail may be (RFC 5321), and the column of a delivery
+from tenants.addresses import is_address
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in text.replace(",", "\n").replace(";", "\n").split() if part]
+    parts = text.replace(",", "\n").replace(";", "\n").splitlines()
+    return [part.strip() for part in parts if part.strip()]
 
 
 class AddressesFormField(forms.CharField):
@@ -37,13 +37,10 @@ class AddressesField(models.JSONField):
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         super().validate(value, model_instance)
         for address in value or []:
-            try:
-                validate_email(address)
-                MaxLengthValidator(LONGEST)(address)
-            except ValidationError:
+            if not is_address(address):
                 raise ValidationError(
                     "“%(address)s” is not an email address.", code="invalid", params={"address": address}
-                ) from None
+                )
 
     def formfield(self, form_class: Any = None, choices_form_class: Any = None, **kwargs: Any) -> forms.Field | None:
         return models.Field.formfield(self, form_class=AddressesFormField, **{"required": False, **kwargs})

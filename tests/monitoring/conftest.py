@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from celery.signals import before_task_publish
 
 from monitoring import sweep as ledger
 from monitoring.models import Sweep
@@ -80,16 +78,3 @@ def work(sweep: Sweep) -> Sweep:
 def check(scope: Any = Sweep.ALL) -> Sweep:
     """What "Check now" comes to."""
     return work(Sweep.objects.start_manual(scope))
-
-
-@pytest.fixture
-def rung() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
-    """The bells that were rung: name and arguments of every task sent to the broker."""
-    bells: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(sender: str, body: Any, **kwargs: Any) -> None:
-        bells.append((sender, tuple(body[0])))
-
-    before_task_publish.connect(note, weak=False)
-    yield bells
-    before_task_publish.disconnect(note)

@@ -166,7 +166,6 @@ def test_a_finding_s_page_says_what_who_since_when_and_what_microsoft_said(clien
     for words in (
         "The client secret has ended.",
         "Create a new one.",
-        "you, the operator",
         "Contoso Mail",
         "invalid_client",
         "7000222",
@@ -177,6 +176,21 @@ def test_a_finding_s_page_says_what_who_since_when_and_what_microsoft_said(clien
         ">Check now<",
     ):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("actor", "words"),
+    [
+        ("operator", "nobody else"),
+        ("tenant_admin", "the tenant&#x27;s Microsoft 365 administrator"),
+        ("nobody", "nobody else"),
+    ],
+)
+def test_a_finding_s_page_tells_what_one_does_from_who_must_act_then(client, registration, actor, words) -> None:
+    finding, *_ = make_finding(tenant=registration.tenant, registration=registration, actor=actor, remedy="Ask them.")
+    page = client.get(page_of(finding)).content.decode()
+    assert "Ask them." in page
+    assert words in page[page.index("It is then up to") :]
 
 
 @pytest.mark.parametrize("subject", ["registration", "credential", "connection"])

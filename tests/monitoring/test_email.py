@@ -53,12 +53,20 @@ def test_the_body_says_what_since_when_who_and_what_to_do():
             "Contoso Mail",
             "anna@contoso.example",
             moment(finding.opened_at),
-            "mailbox owner",
             "Mend it.",
+            "It is then up to",
+            "mailbox owner",
             "AADSTS50173",
             f"http://testserver/admin/monitoring/finding/{finding.pk}/change/",
         ):
             assert words in part
+
+
+def test_what_is_up_to_the_operator_names_nobody_else():
+    mail = make_mail(actor="operator")
+    for part in (str(mail.body), html_of(mail)):
+        assert "Mend it." in part
+        assert "up to" not in part
 
 
 def test_a_mail_that_it_is_over_asks_nothing_of_anybody():

@@ -1,4 +1,4 @@
-"""A mail server of a few lines on loopback: takes, refuses or hangs up, as it is told."""
+"""A mail server of a few lines on loopback: takes, refuses or hangs up, as it is told; or none."""
 
 import socketserver
 import threading
@@ -66,3 +66,8 @@ def _read(session: socketserver.StreamRequestHandler) -> EmailMessage:
     message = message_from_bytes(b"".join(lines), policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
+
+
+def no_mail_server(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1  # nobody listens there

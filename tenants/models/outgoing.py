@@ -1,0 +1,56 @@
+import uuid
+from datetime import timedelta
+from typing import ClassVar, Self, TypeVar
+
+from django.db import models
+from django.utils import timezone
+
+from .visibility import TenantScopedQuerySet
+
+LEASE = timedelta(minutes=10)  # longer than a mail server may keep one message waiting, step by step
+
+_Row = TypeVar("_Row", bound="Outgoing")
+
+
+class OutgoingQuerySet(TenantScopedQuerySet[_Row]):
+    def due(self) -> Self:
+        """What is to be sent now, and in nobody's hands."""
+        now = timezone.now()
+        waiting = self.filter(state=Outgoing.State.WAITING, next_at__lte=now)
+        return waiting.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=now))
+
+    def claim(self, pk: uuid.UUID) -> _Row | None:
+        """This row, to be sent by the caller and nobody else, or None. A new try is on record from here on."""
+        row = self.due().filter(pk=pk).first()
+        if row is None:
+            return None
+        unchanged = self.filter(pk=pk, state=Outgoing.State.WAITING, lease_by=row.lease_by, next_at=row.next_at)
+        now = timezone.now()
+        row.lease_by, row.lease_until = uuid.uuid4(), now + LEASE
+        row.tries.append({"at": now.isoformat(timespec="seconds"), "problem": "interrupted"})
+        fields = {name: getattr(row, name) for name in ("lease_by", "lease_until", "tries")}
+        return row if unchanged.update(**fields) else None
+
+
+class Outgoing(models.Model):
+    """One mail on its way to one address, sent by `tenants.outbox`. Its id is the message's, the same on every try."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        SENT = "sent", "sent"
+        SET_ASIDE = "set_aside", "set aside"
+
+    secret_while_waiting: ClassVar[tuple[str, ...]] = ()  # columns that are emptied once it is sent or set aside
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    address = models.EmailField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    tries = models.JSONField(default=list, help_text="One entry a try: when, and what went wrong.")
+    next_at = models.DateTimeField(default=timezone.now)
+    lease_by = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
