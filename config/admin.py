@@ -15,7 +15,10 @@ ORDER = [
     "tenants.appregistration",
     "tenants.event",
     "oauth.link",
+    "oauth.consentattempt",
     "oauth.connection",
+    "oauth.admingrant",
+    "oauth.mail",
     "monitoring.finding",
     "monitoring.sweep",
     "monitoring.alert",
@@ -84,7 +87,11 @@ class TenantrySite(admin.AdminSite):
         return {**context, "nobody_is_told": context["has_permission"] and nobody_is_told()}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        ours = {"attention": self.attention(request), "first_steps": self.first_steps(request)}
+        ours = {
+            "attention": self.attention(request),
+            "failed_attempts": self.failed_attempts(request),
+            "first_steps": self.first_steps(request),
+        }
         return super().index(request, {**ours, **(extra_context or {})})
 
     def attention(self, request: HttpRequest) -> Any:
@@ -115,6 +122,16 @@ class TenantrySite(admin.AdminSite):
             more=list_of(Finding),
             tone="bad" if findings.exists() else "good" if last and has_tenants else "",
         )
+
+    def failed_attempts(self, request: HttpRequest) -> dict[str, Any] | None:
+        """How many attempts to connect failed this week that this user may see, and where they are listed."""
+        from oauth.models import ConsentAttempt
+        from tenants.admin.attempts import failed_of_the_week
+
+        if not self.get_model_admin(ConsentAttempt).has_view_permission(request):
+            return None
+        number, address = failed_of_the_week(request)
+        return {"number": number, "url": address} if number else None
 
     def first_steps(self, request: HttpRequest) -> list[dict[str, Any]]:
         """How to begin, for as long as nothing is connected."""

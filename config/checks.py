@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.http.request import validate_host
 
-from tenants.clouds import BUILT_IN, EXTRA_FIELDS, extra_cloud
+from config.logo import LARGEST as LARGEST_LOGO
+from config.logo import content_type
+from tenants.addresses import is_address
+from tenants.client_address import proxy_network
+from tenants.clouds import BUILT_IN, EXTRA_FIELDS, SWITCHES, extra_cloud
 
 RANDOM_TEXT = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 FERNET_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
@@ -25,17 +27,26 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 
 def settings_problems(**kwargs: Any) -> list[CheckMessage]:
     """Looks at settings only: no model is loaded, no database asked."""
-    return [*_secret_key(), *encryption_key_problems(), *_site_url(), *_debug(), *_extra_clouds(), *_alerts()]
+    return [
+        *_secret_key(),
+        *encryption_key_problems(),
+        *_site_url(),
+        *_debug(),
+        *_trusted_proxies(),
+        *_extra_clouds(),
+        *_alerts(),
+        *_logo(),
+    ]
 
 
 def _alerts() -> Iterator[Error]:
-    if not all(map(_is_address, settings.ALERT_EMAILS)):
+    if not all(map(is_address, settings.ALERT_EMAILS)):
         yield Error(
             "ALERT_EMAILS holds something that is not an email address.",
             hint="Separate addresses by commas: ops@example.com,oncall@example.com",
             id="config.E015",
         )
-    if not _is_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1]):
+    if not is_address(parseaddr(settings.DEFAULT_FROM_EMAIL)[1]):
         yield Error(
             "DEFAULT_FROM_EMAIL is not an email address.",
             hint="Alerts come from it: tenantry@example.com, or Tenantry <tenantry@example.com>",
@@ -45,12 +56,31 @@ def _alerts() -> Iterator[Error]:
         yield Error("SECRET_WARN_DAYS is less than a day.", hint="30 is usual.", id="config.E017")
 
 
-def _is_address(text: str) -> bool:
+def _logo() -> Iterator[Error]:
+    if settings.ORGANIZATION_LOGO is None:
+        return
     try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return True
+        with settings.ORGANIZATION_LOGO.open("rb") as file:
+            content = file.read(LARGEST_LOGO + 1)
+    except OSError as problem:
+        yield Error(
+            f"The file of ORGANIZATION_LOGO cannot be read: {problem.strerror}.",
+            hint="Correct the path; a relative one starts at the project's folder.",
+            id="config.E020",
+        )
+        return
+    if len(content) > LARGEST_LOGO:
+        yield Error(
+            "The file of ORGANIZATION_LOGO is larger than 200 kB.",
+            hint="It is shown 40 pixels high: make it smaller.",
+            id="config.E021",
+        )
+    elif content_type(content) is None:
+        yield Error(
+            "The file of ORGANIZATION_LOGO is neither a PNG, JPEG, WebP nor SVG picture, whatever its name says.",
+            hint="Save it as one of these.",
+            id="config.E022",
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -132,6 +162,25 @@ def _debug() -> Iterator[Error]:
         )
 
 
+def _trusted_proxies() -> Iterator[Error]:
+    for number, entry in enumerate(settings.TRUSTED_PROXIES, start=1):
+        try:
+            trusts_everybody = proxy_network(entry).prefixlen == 0
+        except ValueError:
+            yield Error(
+                f"Entry {number} of TRUSTED_PROXIES is neither an IP address nor a network.",
+                hint="Separate entries by commas; a network is its first address and length: 127.0.0.1,10.1.0.0/16",
+                id="config.E018",
+            )
+            continue
+        if trusts_everybody:
+            yield Error(
+                f"Entry {number} of TRUSTED_PROXIES is every address there is: anyone could claim to be anyone.",
+                hint="Name only the proxies in front of this site.",
+                id="config.E019",
+            )
+
+
 def _extra_clouds() -> Iterator[Error]:
     rows = settings.EXTRA_CLOUDS
     if not isinstance(rows, list):
@@ -160,13 +209,14 @@ def _cloud_faults(row: Any) -> Iterator[str]:
             yield f"{name} is missing"
     for name in sorted(row.keys() - EXTRA_FIELDS):
         yield f"{name} is not a field of a cloud"
-    for name in sorted(EXTRA_FIELDS - {"sandbox"}):
+    for name in sorted(EXTRA_FIELDS - SWITCHES):
         if not isinstance(row.get(name), str | None):
             yield f"{name} is not text"
         elif row.get(name):
             yield from _malformed(name, row[name])
-    if not isinstance(row.get("sandbox", False), bool):
-        yield "sandbox is neither true nor false"
+    for name in sorted(SWITCHES):
+        if not isinstance(row.get(name, False), bool):
+            yield f"{name} is neither true nor false"
 
 
 def _malformed(name: str, value: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
+from tenants.branding import branding
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _page("400.html", 400)
@@ -29,4 +31,4 @@ def csrf_failure(request: HttpRequest, reason: str = "", **_: Any) -> HttpRespon
 def _page(template: str, status: int) -> HttpResponse:
     # The address may hold the token of a link, even one mistyped so that no view took it.
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return HttpResponse(loader.get_template(template).render(), status=status, headers=headers)
+    return HttpResponse(loader.get_template(template).render(branding()), status=status, headers=headers)

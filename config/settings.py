@@ -23,9 +23,12 @@ DEBUG = env.bool("DEBUG", default=False)
 SITE_URL = env("SITE_URL").rstrip("/")  # every link and redirect URI is made from it, never from a Host header
 SITE_IS_HTTPS = SITE_URL.startswith("https://")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # whose word on a client's address counts
 VAR_DIR = (BASE_DIR / env("VAR_DIR", default="var")).resolve()
 ORGANIZATION_NAME = env("ORGANIZATION_NAME", default="Tenantry")
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default="")
+_logo = env("ORGANIZATION_LOGO", default="")
+ORGANIZATION_LOGO = BASE_DIR / _logo if _logo else None
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.discreet_links",  # first, so that it sees the redirect to https
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -2,11 +2,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from .views import healthz
+from .views import healthz, logo
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz/", healthz, name="healthz"),
+    path("logo", logo, name="logo"),
     path("admin/", admin.site.urls),
     path("", include("oauth.urls")),
 ]

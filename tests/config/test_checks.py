@@ -228,3 +228,22 @@ def test_a_sender_may_have_a_name(settings):
 def test_e017_a_warning_without_a_day(settings, days):
     settings.SECRET_WARN_DAYS = days
     assert ids() == ["config.E017"]
+
+
+@pytest.mark.parametrize("entry", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "[::1]", "*"])
+def test_e018_a_trusted_proxy_that_is_no_address(settings, entry):
+    settings.TRUSTED_PROXIES = ["127.0.0.1", entry]
+    (problem,) = settings_problems()
+    assert problem.id == "config.E018"
+    assert problem.msg.startswith("Entry 2 of TRUSTED_PROXIES ")
+
+
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "::/0", "::ffff:0:0/96"])
+def test_e019_everybody_is_no_proxy(settings, entry):
+    settings.TRUSTED_PROXIES = [entry]
+    assert ids() == ["config.E019"]
+
+
+def test_trusted_proxies_are_addresses_and_networks_old_and_new(settings):
+    settings.TRUSTED_PROXIES = ["127.0.0.1", "10.1.0.0/16", "::1", "fd00::/8"]
+    assert ids() == []

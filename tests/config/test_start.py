@@ -50,6 +50,8 @@ def good_env(folder: Path) -> dict[str, str]:
         "EXTRA_CLOUDS": "[]",
         "TIME_ZONE": "UTC",
         "SWEEP_AT": "",
+        "TRUSTED_PROXIES": "",
+        "ORGANIZATION_LOGO": "",
     }
 
 
@@ -73,6 +75,8 @@ def migrated(tmp_path_factory):
         ({"SITE_URL": ""}, "SITE_URL is not set. "),
         ({"SITE_URL": "http://localhost:8000/tenantry"}, "SITE_URL is not the address of a site. "),
         ({"ALLOWED_HOSTS": "127.0.0.1"}, "SITE_URL's host localhost is not in ALLOWED_HOSTS"),
+        ({"TRUSTED_PROXIES": "127.0.0.1,proxy"}, "Entry 2 of TRUSTED_PROXIES is neither an IP address nor a network. "),
+        ({"ORGANIZATION_LOGO": "no/such.png"}, "The file of ORGANIZATION_LOGO cannot be read: No such file"),
         ({"EXTRA_CLOUDS": "{"}, "EXTRA_CLOUDS is not JSON. "),
         ({"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE is not the name of a time zone"),
         ({"SWEEP_AT": "25:00"}, "SWEEP_AT is not a time of day"),
