@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+from sandbox.dialect import DIALECTS
 from sandbox.server import PortTaken, Sandbox
 from sandbox.store import FolderUnusable
 
@@ -23,13 +24,14 @@ def main() -> int:
     parser.add_argument("--pages-port", type=port, default=8001, help="http, for browsers (default 8001)")
     parser.add_argument("--token-port", type=port, default=8443, help="https, for tokens (default 8443)")
     parser.add_argument("--mail-folder", type=Path, help="where Django's file-based backend writes mail, to show it")
+    parser.add_argument("--dialect", choices=DIALECTS, default="entra", help="in whose manner it answers")
     given = parser.parse_args()
 
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
     try:
-        with Sandbox(given.folder, given.pages_port, given.token_port, given.mail_folder) as box:
+        with Sandbox(given.folder, given.pages_port, given.token_port, given.mail_folder, given.dialect) as box:
             print(f"The sandbox is ready: {box.pages_origin}/control/ (tokens at https://{box.token_host})", flush=True)
             stop.wait()
     except (PortTaken, FolderUnusable) as exc:

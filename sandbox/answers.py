@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import faults, permissions
+from sandbox import faults, grants
+from sandbox.accounts import account_in
 from sandbox.directory import CODE_LIFETIME, MANY_DIRECTORIES, REFRESH_TOKEN_IDLE
 from sandbox.entra import Entra
 from sandbox.keys import Unsealable
 from sandbox.permissions import Scopes
-from sandbox.refusals import Refusal, Trail
-from sandbox.things import App, Grant, Organization, Person, digest, iso
-from sandbox.tokens import APP_TOKEN_LIFETIME, basic_credentials, client_info, shuffled, user_token_lifetime
+from sandbox.refusals import Refusal, Trail, iso7
+from sandbox.things import App, Organization, Person, digest, iso
+from sandbox.tokens import APP_TOKEN_LIFETIME, basic_credentials, client_info, user_token_lifetime
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Answer:
     status: int
     body: dict[str, Any]
     trail: Trail
+    code: int = 0  # of a refusal
     broken: faults.Fault | None = None  # a word of faults.WORDS: the door then misbehaves instead
     slow: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class TokenEndpoint:
         self._entra = entra
         self._world = entra.world
         self._tokens = entra.tokens
+        self._dialect = entra.dialect
         self._host = entra.origins.tokens
 
     def faulty_discovery(self, tenant: str, trail: Trail) -> Answer | None:
@@ -53,7 +56,7 @@ class TokenEndpoint:
         return self._faulty(trail, {"place": "discovery", "client_id": "", "oid": "", "directory": directory})
 
     def answer(self, tenant: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        trail = Trail(headers.get("client-request-id", ""))
+        trail = self._entra.trail(headers.get("client-request-id", ""))
         request = self._request(tenant, form, headers.get("authorization", ""))
         matching = {
             "place": request.grant_type,
@@ -70,38 +73,33 @@ class TokenEndpoint:
         fault = faults.first(self._world.faults.values(), "instead", **matching)
         if fault is None:
             return None
-        self._struck(fault)
+        self._world.struck(fault)
         if isinstance(fault.what, int):
-            app = self._world.apps.get(matching["client_id"])
-            refusal = Refusal(fault.what, app=matching["client_id"], name=app.name if app else "")
-            return Answer(refusal.status, refusal.body(trail, self._host), trail)
+            place, facts = matching["place"], {name: matching[name] for name in ("client_id", "oid", "directory")}
+            refusal = self._entra.faulted(fault.what, **facts)
+            return self.refused(refusal.at_discovery() if place == "discovery" else refusal, trail)
         status = {"down": 503, "throttled": 429, "drop": 0}.get(fault.what, 200)
         return Answer(status, {}, trail, broken=fault)
+
+    def refused(self, refusal: Refusal, trail: Trail) -> Answer:
+        status, body = self._dialect.refused(refusal, trail, self._host)
+        return Answer(status, body, trail, code=refusal.code, headers=refusal.headers)
 
     def _delay(self, matching: dict[str, str]) -> float:
         fault = faults.first(self._world.faults.values(), "slow", **matching)
         if fault is None:
             return 0.0
-        self._struck(fault)
+        self._world.struck(fault)
         return fault.seconds
-
-    def _struck(self, fault: faults.Fault) -> None:
-        if fault.times is None:
-            return
-        fault.times -= 1
-        if fault.times <= 0:
-            self._world.clear_fault(fault.id)
-        else:
-            self._world.keep(fault)
 
     def _answer(self, request: Request, trail: Trail, matching: dict[str, str]) -> Answer:
         try:
-            body = self._grant(request, matching)
+            body = self._dialect.tokens(self._grant(request, matching))
         except Refusal as refusal:
-            return Answer(refusal.status, refusal.body(trail, self._host), trail)
+            return self.refused(refusal, trail)
         fault = faults.first(self._world.faults.values(), "answer", **matching)
         if fault:
-            self._struck(fault)
+            self._world.struck(fault)
             body = fault.alter(body)
         return Answer(200, body, trail)
 
@@ -192,12 +190,13 @@ class TokenEndpoint:
             raise Refusal(500112, uri=request.form.get("redirect_uri", ""))
         if not _pkce_holds(code["challenge"], code["method"], request.form.get("code_verifier", "")):
             raise Refusal(501481)
-        person = self._person(code["oid"], directory, app)
+        person = account_in(self._world, app, request.tenant, directory, code["oid"])
         self._check_session(person, code)
         asked = self._entra.scopes(request.form.get("scope") or code["scope"], app, person.directory)
-        grant = self._consented(app, person, asked)
-        body = self._user_answer(request, app, person, grant, asked, matching, code["nonce"])
-        self._world.spend(code["id"], grant)
+        granted = self._consented(app, person, asked, matching)
+        body = self._user_answer(request, app, person, granted, asked, matching, nonce=code["nonce"])
+        self._world.spend(code["id"])
+        grants.note_use(self._world, app, person)
         return body
 
     def _refresh(self, request: Request, matching: dict[str, str]) -> dict[str, Any]:
@@ -209,84 +208,71 @@ class TokenEndpoint:
         self._check_secret(app, request)
         if token["app"] != app.client_id:
             raise Refusal(70000)
-        person = self._person(token["oid"], directory, app)
+        person = account_in(self._world, app, request.tenant, directory, token["oid"])
         self._check_session(person, token)
         if self._world.now() - token["at"] > REFRESH_TOKEN_IDLE:
-            raise Refusal(700082, issued=_iso7(token["at"]))
+            raise Refusal(700082, issued=iso7(token["at"]))
+        if self._dialect.rotates and not self._world.families.works(token):
+            raise Refusal(70000)
         text = request.form.get("scope") or f"{self._host}/.default openid profile offline_access"
         asked = self._entra.scopes(text, app, person.directory)
-        grant = self._consented(app, person, asked)
-        grant.last_used_at = self._world.now()
-        self._world.keep(grant)
-        return self._user_answer(request, app, person, grant, asked, matching, "")
-
-    def _person(self, oid: str, directory: Organization | None, app: App) -> Person:
-        person = self._world.people.get(oid)
-        if person is None:
-            raise Refusal(50034, tenant=directory.name if directory else "")
-        if directory and person.directory != directory.id:
-            facts = {"app": app.client_id, "name": app.name}
-            raise Refusal(50020, address=person.address, tenant=directory.name, **facts)
-        if person.disabled:
-            raise Refusal(50057)
-        return person
+        granted = self._consented(app, person, asked, matching)
+        grants.note_use(self._world, app, person)
+        return self._user_answer(request, app, person, granted, asked, matching, family=token.get("family", ""))
 
     def _check_session(self, person: Person, made: Mapping[str, Any]) -> None:
         if made["session"] != person.session:
-            raise Refusal(50173, issued=_iso7(made["at"]), valid_from=_iso7(person.revoked_at))
+            raise Refusal(50173, issued=iso7(made["at"]), valid_from=iso7(person.revoked_at))
 
-    def _consented(self, app: App, person: Person, asked: Scopes) -> Grant:
-        grant = self._world.grant(app.client_id, person.oid)
+    def _consented(self, app: App, person: Person, asked: Scopes, matching: dict[str, str]) -> list[str]:
+        granted = grants.spread_to_tokens(self._world, app, person)
         # Sign-in itself is consented with anything else, as Entra has it.
-        if grant is None or not set(asked.permissions) <= set(grant.scopes):
+        if not granted or not set(asked.permissions) <= set(granted):
             raise Refusal(65001, app=app.client_id, name=app.name)
-        return grant
+        fault = faults.first(self._world.faults.values(), "partial", **matching)
+        if fault is None:
+            return granted
+        self._world.struck(fault)
+        return [name for name in granted if name not in fault.remove]
 
     def _user_answer(
         self,
         request: Request,
         app: App,
         person: Person,
-        grant: Grant,
+        granted: list[str],
         asked: Scopes,
         matching: dict[str, str],
-        nonce: str,
+        *,
+        nonce: str = "",
+        family: str = "",
     ) -> dict[str, Any]:
         lifetime = user_token_lifetime()
         body: dict[str, Any] = {
             "token_type": "Bearer",
-            "scope": self._scope_echo(grant, asked),
+            "scope": self._dialect.scope(asked, granted, self._host),
             "expires_in": lifetime,
             "ext_expires_in": lifetime,
-            "access_token": self._tokens.access_token(app, person.directory, person, tuple(grant.scopes)),
+            "access_token": self._tokens.access_token(app, person.directory, person, tuple(granted)),
         }
-        if asked.offline:
-            body["refresh_token"] = self._tokens.refresh_token(app, person, self._world.now())
+        if asked.offline or family:
+            marks = self._world.families.next(family) if self._dialect.rotates else {}
+            body["refresh_token"] = self._tokens.refresh_token(app, person, self._world.now(), marks)
         if "openid" in asked.oidc:
             body |= self._id_token(app, person, asked, matching, nonce)
-        if request.form.get("client_info") == "1":
+        if self._dialect.client_info and request.form.get("client_info") == "1":
             body["client_info"] = client_info(person)
         return body
 
     def _id_token(
         self, app: App, person: Person, asked: Scopes, matching: dict[str, str], nonce: str
     ) -> dict[str, str]:
-        claims = self._tokens.claims(app, person, asked.oidc, nonce)
+        claims = self._dialect.claims(self._tokens.claims(app, person, asked.oidc, nonce))
         fault = faults.first(self._world.faults.values(), "id_token", **matching)
         if fault is None:
             return {"id_token": self._tokens.sign(claims)}
-        self._struck(fault)
+        self._world.struck(fault)
         return {} if fault.missing else {"id_token": self._tokens.sign(fault.alter(claims))}
-
-    def _scope_echo(self, grant: Grant, asked: Scopes) -> str:
-        """Everything consented, in the form it was asked for; offline_access is never named."""
-        basic = shuffled(permissions.OIDC)
-        names = shuffled(tuple(name for name in grant.scopes if name in permissions.PERMISSIONS))
-        if asked.full:
-            names = [f"{self._host}/{name}" for name in names]
-        if asked.default:
-            names.append(f"{self._host}/.default")
-        return " ".join(basic + names)
 
     def _note(self, request: Request, answer: Answer) -> None:
         self._world.requests.append(
@@ -297,7 +283,7 @@ class TokenEndpoint:
                 "directory": request.directory or request.tenant,
                 "oid": request.oid,
                 "status": answer.status,
-                "codes": answer.body.get("error_codes", []),
+                "codes": [answer.code] if answer.code else [],
             }
         )
 
@@ -315,8 +301,3 @@ def _pkce_holds(challenge: str, method: str, verifier: str) -> bool:
     if method == "S256":
         made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     return hmac.compare_digest(made.encode(), challenge.encode())
-
-
-def _iso7(moment: float) -> str:
-    """With seven digits after the point, as Entra writes it inside its texts."""
-    return iso(moment).replace("Z", f".{int(moment % 1 * 10_000_000):07d}Z")

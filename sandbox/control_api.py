@@ -1,29 +1,38 @@
 """The control page's actions for tests and loaders: JSON in, JSON out, refused to web pages elsewhere."""
 
+from pathlib import Path
+
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.control import Control
-from sandbox.directory import BadInput, Unknown
+from sandbox.snapshot import snapshot
+from sandbox.typed import BadInput, Unknown
 from sandbox.web import json_of
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class ControlApi:
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, ca_file: Path) -> None:
         self._control = control
+        self._ca_file = ca_file
 
     def routes(self) -> list[Route]:
         return [
+            Route("/control/ca.pem", self.ca),
             Route("/control/api/world", self.world),
             Route("/control/api/token_requests", self.token_requests),
             Route("/control/api/{verb}", self.act, methods=["POST"]),
         ]
 
+    async def ca(self, request: Request) -> Response:
+        """The authority behind the https door, for whoever has to trust it."""
+        return FileResponse(self._ca_file, media_type="application/x-pem-file")
+
     async def world(self, request: Request) -> Response:
-        return JSONResponse(self._control.snapshot(), headers=HEADERS)
+        return JSONResponse(snapshot(self._control.world), headers=HEADERS)
 
     async def token_requests(self, request: Request) -> Response:
         return JSONResponse({"requests": list(self._control.world.requests)}, headers=HEADERS)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox import faults, mail
-from sandbox.control import Control, day
-from sandbox.directory import AUDIENCES, DAY, BadInput
+from sandbox.control import Control
+from sandbox.control_views import Views, minute
+from sandbox.directory import DAY
 from sandbox.entra import Origins
-from sandbox.things import iso
+from sandbox.typed import BadInput
 from sandbox.web import form_of, page, same_origin
 
 PAGES = {
@@ -24,19 +25,6 @@ PAGES = {
     "grants": ("/control/grants/", "Grants"),
     "faults": ("/control/faults/", "Faults and clock"),
     "mail": ("/control/mail/", "Mail"),
-}
-LIKELY_CODES = {
-    7000215: "wrong client secret",
-    7000222: "expired client secret",
-    700016: "app not found",
-    50173: "sessions revoked",
-    700082: "refresh token idle for 90 days",
-    65001: "consent missing",
-    50057: "account disabled",
-    50076: "second factor needed",
-    53003: "blocked by Conditional Access",
-    50196: "loop detected (a kind of throttling)",
-    90033: "a passing fault of the service",
 }
 MOST_NOTICES = 50
 
@@ -52,13 +40,11 @@ class ControlDoor:
     def __init__(self, control: Control, origins: Origins, mail_folder: Path | None) -> None:
         self._control = control
         self._world = control.world
-        self._origins = origins
-        self._mail_folder = mail_folder
+        self._views = Views(control.world, origins, mail_folder)
         self._notices: OrderedDict[str, Notice] = OrderedDict()
 
     def routes(self) -> list[Route]:
-        shows = {name: getattr(self, f"_{name}") for name in PAGES}
-        looks = [Route(PAGES[name][0], self._page(name, show)) for name, show in shows.items()]
+        looks = [Route(path, self._page(name, getattr(self._views, name))) for name, (path, _) in PAGES.items()]
         return [*looks, Route("/control/do/{verb}", self.act, methods=["POST"])]
 
     async def act(self, request: Request) -> Response:
@@ -79,7 +65,7 @@ class ControlDoor:
             self._notices.popitem(last=False)
         return RedirectResponse(f"{back}?notice={key}", 303, {"Cache-Control": "no-store"})
 
-    def _page(self, name: str, show: Any) -> Any:
+    def _page(self, name: str, show: Callable[[], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
         async def look(request: Request) -> Response:
             # Taken out when shown: a reload does not show a secret again.
             notice = self._notices.pop(request.query_params.get("notice", ""), None)
@@ -88,93 +74,14 @@ class ControlDoor:
                 here=name,
                 pages=PAGES,
                 notice=notice,
-                now=_minute(self._world.now()),
+                now=minute(self._world.now()),
                 shifted=self._world.clock_offset != 0,
                 shift_days=f"{self._world.clock_offset / DAY:.3g}",
-                fault_count=len(self._world.faults),
+                badges={
+                    "faults": len(self._world.faults),
+                    "grants": sum(each.state == "pending" for each in self._world.approvals.values()),
+                },
                 **show(),
             )
 
         return look
-
-    def _overview(self) -> dict[str, Any]:
-        world = self._world
-        return {
-            "origins": self._origins,
-            "directories": [
-                {
-                    "it": each,
-                    "apps": sum(app.directory == each.id for app in world.apps.values()),
-                    "people": sum(person.directory == each.id for person in world.people.values()),
-                }
-                for each in _by_name(world.organizations.values())
-            ],
-            "requests": list(world.requests)[-12:][::-1],
-            "apps": world.apps,
-            "people": world.people,
-        }
-
-    def _apps(self) -> dict[str, Any]:
-        now = self._world.now()
-        return {
-            "apps": [
-                {
-                    "it": app,
-                    "home": self._world.organizations[app.directory],
-                    "secrets": [
-                        {"it": each, "ends": day(each.ends_at), "expired": each.ends_at <= now} for each in app.secrets
-                    ],
-                }
-                for app in _by_name(self._world.apps.values())
-            ],
-            "directories": _by_name(self._world.organizations.values()),
-            "audiences": AUDIENCES,
-        }
-
-    def _people(self) -> dict[str, Any]:
-        people = _by_name(self._world.people.values())
-        return {
-            "directories": [
-                {"it": each, "people": [person for person in people if person.directory == each.id]}
-                for each in _by_name(self._world.organizations.values())
-            ]
-        }
-
-    def _grants(self) -> dict[str, Any]:
-        world = self._world
-        newest = sorted(world.grants.values(), key=lambda each: each.granted_at, reverse=True)
-        return {
-            "grants": [
-                {
-                    "it": each,
-                    "app": world.apps[each.client_id],
-                    "person": world.people[each.oid],
-                    "home": world.organizations[world.people[each.oid].directory],
-                    "granted": _minute(each.granted_at),
-                    "used": _minute(each.last_used_at) if each.last_used_at is not None else "",
-                }
-                for each in newest
-            ]
-        }
-
-    def _faults(self) -> dict[str, Any]:
-        return {
-            "faults": [self._control.fault_data(each) for each in self._world.faults.values()],
-            "codes": LIKELY_CODES,
-            "words": faults.WORDS,
-            "places": faults.PLACES,
-            "apps": _by_name(self._world.apps.values()),
-            "people": _by_name(self._world.people.values()),
-        }
-
-    def _mail(self) -> dict[str, Any]:
-        folder = self._mail_folder
-        return {"folder": folder, "mails": mail.newest(folder) if folder else []}
-
-
-def _by_name(things: Any) -> list[Any]:
-    return sorted(things, key=lambda each: each.name.lower())
-
-
-def _minute(moment: float) -> str:
-    return iso(moment)[:16].replace("T", " ") + " UTC"

@@ -6,28 +6,29 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from typing import Any
 
+from sandbox import typed
+from sandbox.families import Families
 from sandbox.faults import Fault
+from sandbox.refusals import TRAILERS
 from sandbox.store import Store
-from sandbox.things import App, Grant, Organization, Person, Secret, Thing, digest, grant_id, row
+from sandbox.things import CONSUMERS, AdminGrant, App, Approval, Grant, Organization, Person, Secret, Thing, digest, row
+from sandbox.typed import BadInput, Unknown
 
-Audience = Literal["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"]
-AUDIENCES: tuple[str, ...] = get_args(Audience)
+AUDIENCES = (
+    "AzureADMyOrg",
+    "AzureADMultipleOrgs",
+    "AzureADandPersonalMicrosoftAccount",
+    "PersonalMicrosoftAccount",
+)
 MANY_DIRECTORIES = ("common", "organizations")
 DAY = 86_400.0
 SECRET_LIFETIME = 730 * DAY  # what Graph gives a secret that names no end
 CODE_LIFETIME = 600.0
 REFRESH_TOKEN_IDLE = 90 * DAY
 LOG_LENGTH = 10_000
-
-
-class BadInput(Exception):
-    """What was asked of the control page makes no sense; the message is the whole explanation."""
-
-
-class Unknown(BadInput):
-    """It names something that is not here."""
 
 
 class World:
@@ -42,20 +43,34 @@ class World:
         self.apps: dict[str, App] = {}
         self.people: dict[str, Person] = {}
         self.grants: dict[str, Grant] = {}
+        self.admin_grants: dict[str, AdminGrant] = {}
+        self.approvals: dict[str, Approval] = {}
         self.faults: dict[str, Fault] = {}
         self.spent_codes: dict[str, float] = {}
         self.clock_offset = 0.0
+        self.trailers = "spaces"
+        self.families = Families(store)
+        self.spread = 0.0  # seconds until the token endpoint knows a consent that the pages know already
         self.requests: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
         shelves: dict[str, tuple[type[Any], dict[str, Any]]] = {
             "Organization": (Organization, self.organizations),
             "App": (App, self.apps),
             "Person": (Person, self.people),
             "Grant": (Grant, self.grants),
+            "AdminGrant": (AdminGrant, self.admin_grants),
+            "Approval": (Approval, self.approvals),
             "Fault": (Fault, self.faults),
         }
+        self._shelves = [shelf for _, shelf in shelves.values()]
         for kind, key, body in store.rows():
             if kind == "clock":
                 self.clock_offset = body["offset"]
+            elif kind == "trailers":
+                self.trailers = body["style"]
+            elif kind == "family":
+                self.families.newest[key] = body["newest"]
+            elif kind == "spread":
+                self.spread = body["seconds"]
             elif kind == "spent":
                 self.spent_codes[key] = body["at"]
             else:
@@ -80,6 +95,12 @@ class World:
         self.clock_offset = offset
         self._store.write(put=[("clock", "clock", {"offset": offset})])
 
+    def set_spread(self, seconds: float) -> None:
+        if not 0 <= seconds <= DAY:
+            raise BadInput("A consent spreads within a day.")
+        self.spread = seconds
+        self._store.write(put=[("spread", "spread", {"seconds": seconds})])
+
     # -- directories
 
     def add_directory(self, name: str, domain: str, id: str | None = None) -> Organization:
@@ -88,7 +109,7 @@ class World:
             raise BadInput(f"“{domain}” is not a domain name. Example: contoso.example")
         if any(each.domain == domain for each in self.organizations.values()):
             raise BadInput(f"There is already a directory with the domain {domain}.")
-        organization = Organization(_guid(id, "The directory ID"), _named(name, "The directory"), domain)
+        organization = Organization(typed.guid(id, "The directory ID"), typed.named(name, "The directory"), domain)
         if organization.id in self.organizations:
             raise BadInput("There is already a directory with this ID.")
         self.organizations[organization.id] = organization
@@ -96,8 +117,28 @@ class World:
         return organization
 
     def set_users_may_consent(self, directory: str, allowed: bool) -> Organization:
-        organization = self.organization(directory)
-        organization.users_may_consent = allowed
+        """Everybody to everything, or nobody but administrators to anything."""
+        organization = self.work_directory(directory)
+        organization.users_may_consent, organization.managed_policy = allowed, False
+        self.keep(organization)
+        return organization
+
+    def set_managed_policy(self, directory: str, on: bool) -> Organization:
+        """Microsoft's own rule for what people may consent to; off is everything."""
+        organization = self.work_directory(directory)
+        organization.users_may_consent, organization.managed_policy = True, on
+        self.keep(organization)
+        return organization
+
+    def set_approval_workflow(self, directory: str, on: bool) -> Organization:
+        organization = self.work_directory(directory)
+        organization.approval_workflow = on
+        self.keep(organization)
+        return organization
+
+    def set_federated(self, directory: str, on: bool) -> Organization:
+        organization = self.work_directory(directory)
+        organization.federated = on
         self.keep(organization)
         return organization
 
@@ -108,10 +149,19 @@ class World:
         return found
 
     def find_organization(self, name: str) -> Organization | None:
-        """By ID or by domain."""
-        wanted = name.lower()
-        by_id = self.organizations.get(wanted)
-        return by_id or next((each for each in self.organizations.values() if each.domain == wanted), None)
+        """By ID or by domain. The directory of personal accounts is always there."""
+        wanted = CONSUMERS if name.lower() == "consumers" else name.lower()
+        found = self.organizations.get(wanted)
+        if found is None and wanted == CONSUMERS:
+            return Organization(CONSUMERS, "Personal accounts", "consumers")
+        return found or next((each for each in self.organizations.values() if each.domain == wanted), None)
+
+    def work_directory(self, name: str) -> Organization:
+        """One of an organization: with administrators, apps and rules."""
+        found = self.organization(name)
+        if found.id == CONSUMERS:
+            raise BadInput("Personal accounts have no administrators, no apps and no rules of their own.")
+        return found
 
     # -- apps
 
@@ -123,20 +173,27 @@ class World:
         audience: str = "AzureADMyOrg",
         client_id: str | None = None,
     ) -> App:
-        home = self.organization(directory).id
+        home = self.work_directory(directory).id
         if audience not in AUDIENCES:
             raise BadInput(f"“{audience}” is not a sign-in audience. Choose one of {', '.join(AUDIENCES)}.")
-        app = App(_guid(client_id, "The client ID"), _named(name, "The app"), home, audience, [], installed_in=[home])
+        app = App(
+            typed.guid(client_id, "The client ID"),
+            typed.named(name, "The app"),
+            home,
+            audience,
+            [],
+            installed_in=[home],
+        )
         if app.client_id in self.apps:
             raise BadInput("There is already an app with this client ID.")
-        app.redirect_uris = _redirect_uris(redirect_uris)
+        app.redirect_uris = typed.redirect_uris(redirect_uris)
         self.apps[app.client_id] = app
         self.keep(app)
         return app
 
     def set_redirect_uris(self, client_id: str, redirect_uris: Iterable[str]) -> App:
         app = self.app(client_id)
-        app.redirect_uris = _redirect_uris(redirect_uris)
+        app.redirect_uris = typed.redirect_uris(redirect_uris)
         self.keep(app)
         return app
 
@@ -144,6 +201,35 @@ class World:
         if client_id.lower() not in self.apps:
             raise Unknown(f"There is no app with the client ID “{client_id}”.")
         return self.apps[client_id.lower()]
+
+    def set_app_disabled(self, client_id: str, disabled: bool, directory: str | None = None) -> App:
+        """In one directory, or everywhere."""
+        app = self.app(client_id)
+        if directory is None:
+            app.disabled = disabled
+        else:
+            app.disabled_in = typed.switched(app.disabled_in, self.organization(directory).id, disabled)
+        self.keep(app)
+        return app
+
+    def set_assignment_required(self, client_id: str, directory: str, required: bool) -> App:
+        app = self.app(client_id)
+        home = self.work_directory(directory).id
+        app.assignment_required_in = typed.switched(app.assignment_required_in, home, required)
+        self.keep(app)
+        return app
+
+    def set_assigned(self, client_id: str, oid: str, assigned: bool) -> App:
+        app = self.app(client_id)
+        app.assigned = typed.switched(app.assigned, self.person(oid).oid, assigned)
+        self.keep(app)
+        return app
+
+    def set_may_read_grants(self, client_id: str, directory: str, allowed: bool) -> App:
+        app = self.app(client_id)
+        app.may_read_grants_in = typed.switched(app.may_read_grants_in, self.organization(directory).id, allowed)
+        self.keep(app)
+        return app
 
     def add_secret(self, client_id: str, ends_at: float | None = None, name: str = "") -> tuple[Secret, str]:
         """The secret and its value, which nobody can read again."""
@@ -181,18 +267,38 @@ class World:
     def add_person(
         self, directory: str, name: str, address: str, admin: bool = False, oid: str | None = None
     ) -> Person:
-        home = self.organization(directory).id
-        address = address.strip()
-        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address):
-            raise BadInput(f"“{address}” is not an email address. Example: adele@contoso.example")
+        """In the directory "consumers" it is a personal account."""
+        home = self.organization(directory)
+        if home.id == CONSUMERS:
+            if admin:
+                raise BadInput("A personal account administers no directory.")
+            oid = oid or str(uuid.UUID(int=secrets.randbits(64)))  # as Microsoft's: the first half is zeros
+        address = typed.address(address)
         if any(each.address.lower() == address.lower() for each in self.people.values()):
             raise BadInput(f"There is already a person with the address {address}.")
-        person = Person(_guid(oid, "The object ID"), home, _named(name, "The person"), address, admin)
+        person = Person(typed.guid(oid, "The object ID"), home.id, typed.named(name, "The person"), address, admin)
         if person.oid in self.people:
             raise BadInput("There is already a person with this object ID.")
+        if home.id not in self.organizations:
+            self.organizations[home.id] = home
+            self.keep(home)
         self.people[person.oid] = person
         self.keep(person)
         return person
+
+    def add_guest(self, directory: str, oid: str) -> Person:
+        """A row of their own, in this directory, for somebody whose account is elsewhere."""
+        host, person = self.work_directory(directory), self.person(oid)
+        if person.home or person.directory == host.id or self.guest(host.id, person.oid):
+            raise BadInput(f"{person.name} cannot be a guest of {host.name}: choose an account from elsewhere, once.")
+        guest = replace(person, oid=str(uuid.uuid4()), directory=host.id, admin=False, mailbox=False, session=0)
+        guest.home, guest.home_directory = person.oid, person.directory
+        self.people[guest.oid] = guest
+        self.keep(guest)
+        return guest
+
+    def guest(self, directory: str, home: str) -> Person | None:
+        return next((each for each in self.people.values() if (each.directory, each.home) == (directory, home)), None)
 
     def person(self, oid: str) -> Person:
         if oid not in self.people:
@@ -211,6 +317,18 @@ class World:
         self.keep(person)
         return person
 
+    def set_mailbox(self, oid: str, has: bool) -> Person:
+        person = self.person(oid)
+        person.mailbox = has
+        self.keep(person)
+        return person
+
+    def set_mail(self, oid: str, mail: str) -> Person:
+        person = self.person(oid)
+        person.mail = typed.address(mail) if mail.strip() else ""
+        self.keep(person)
+        return person
+
     def revoke_sessions(self, oid: str) -> Person:
         """Every code and refresh token the person has is dead; new ones work."""
         person = self.person(oid)
@@ -219,39 +337,15 @@ class World:
         self.keep(person)
         return person
 
-    # -- grants
-
-    def grant(self, client_id: str, oid: str) -> Grant | None:
-        return self.grants.get(grant_id(client_id, oid))
-
-    def consent(self, app: App, person: Person, scopes: Iterable[str]) -> Grant:
-        grant = self.grant(app.client_id, person.oid) or Grant(app.client_id, person.oid, [], self.now())
-        grant.scopes = sorted({*grant.scopes, *scopes})
-        grant.granted_at = self.now()
-        self.grants[grant.id] = grant
-        if person.directory not in app.installed_in:
-            app.installed_in.append(person.directory)
-        self.keep(grant, app)
-        return grant
-
-    def withdraw_consent(self, client_id: str, oid: str) -> Grant:
-        app, person = self.app(client_id), self.person(oid)
-        grant = self.grants.pop(grant_id(app.client_id, oid), None)
-        if grant is None:
-            raise Unknown(f"{person.name} has granted {app.name} nothing.")
-        self._store.write(drop=[("Grant", grant.id)])
-        return grant
-
     # -- codes
 
-    def spend(self, code_id: str, grant: Grant) -> None:
+    def spend(self, code_id: str) -> None:
         now = self.now()
         old = [each for each, at in self.spent_codes.items() if now - at > CODE_LIFETIME]
         for each in old:
             del self.spent_codes[each]
         self.spent_codes[code_id] = now
-        grant.last_used_at = now
-        self._store.write(put=[("spent", code_id, {"at": now}), row(grant)], drop=[("spent", each) for each in old])
+        self._store.write(put=[("spent", code_id, {"at": now})], drop=[("spent", each) for each in old])
 
     # -- faults
 
@@ -259,6 +353,16 @@ class World:
         self.faults[fault.id] = fault
         self.keep(fault)
         return fault
+
+    def struck(self, fault: Fault) -> None:
+        """It did its work once more; the last time it is gone."""
+        if fault.times is None:
+            return
+        fault.times -= 1
+        if fault.times <= 0:
+            self.clear_fault(fault.id)
+        else:
+            self.keep(fault)
 
     def clear_fault(self, fault_id: str) -> None:
         if self.faults.pop(fault_id, None) is not None:
@@ -268,43 +372,29 @@ class World:
         self._store.write(drop=[("Fault", each) for each in self.faults])
         self.faults.clear()
 
+    # -- how refusals are worded
+
+    def set_trailers(self, style: str) -> None:
+        """How the ids at the end of an error_description are set off, from the next refusal on."""
+        if style not in TRAILERS:
+            raise BadInput(f"“{style}” is no way to set trailers off. Choose one of {', '.join(TRAILERS)}.")
+        self.trailers = style
+        self._store.write(put=[("trailers", "trailers", {"style": style})])
+
     # -- all of it
 
     def keep(self, *things: Thing) -> None:
         self._store.write(put=[row(each) for each in things])
 
+    def forget(self, thing: Thing) -> None:
+        self._store.write(drop=[row(thing)[:2]])
+
     def reset(self) -> None:
         """An empty world on real time. The keys stay."""
         self._store.clear()
-        for shelf in (self.organizations, self.apps, self.people, self.grants, self.faults, self.spent_codes):
+        for shelf in (*self._shelves, self.spent_codes):
             shelf.clear()
+        self.families.newest.clear()
         self.requests.clear()
-        self.clock_offset = 0.0
-
-
-def _guid(value: str | None, what: str) -> str:
-    if value is None:
-        return str(uuid.uuid4())
-    try:
-        return str(uuid.UUID(value))
-    except ValueError:
-        raise BadInput(f"{what} “{value}” is not a GUID.") from None
-
-
-def _named(name: str, what: str) -> str:
-    name = " ".join(name.split())
-    if not 0 < len(name) <= 120:
-        raise BadInput(f"{what} needs a name of at most 120 characters.")
-    return name
-
-
-def _redirect_uris(uris: Iterable[str]) -> list[str]:
-    kept = list(dict.fromkeys(uri.strip() for uri in uris if uri.strip()))
-    for uri in kept:
-        if len(uri) > 256 or not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s\"'<>\\#;,]*)?", uri):
-            raise BadInput(
-                f"“{uri}” cannot be a redirect URI: give a full http or https address, at most 256 characters."
-            )
-        if uri.startswith("http:") and not re.match(r"http://(localhost|127\.0\.0\.1)[:/]", uri + "/"):
-            raise BadInput(f"“{uri}” cannot be a redirect URI: http is for localhost only, elsewhere it must be https.")
-    return kept
+        self.clock_offset = self.spread = 0.0
+        self.trailers = "spaces"

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.graph_errors import GRAPH_ERRORS
+
 # word -> what an operator reads on the control page
 WORDS: dict[str, str] = {
     "down": "is down (503)",
@@ -15,12 +17,15 @@ WORDS: dict[str, str] = {
     "garbage": "answers with JSON that breaks off",
     "drop": "closes the line without an answer",
 }
+CANCEL = {"cancel": "sends people back from the sign-in pages with a bare cancel"}
 CHANGES: dict[str, str] = {
     "id_token": "puts something else into the id_token",
     "answer": "puts something else into a token answer",
+    "partial": "grants less than was asked for",
 }
-# Where a fault may strike: a grant type of the token endpoint, or one of the two doors before it.
-PLACES = ("authorization_code", "refresh_token", "client_credentials", "discovery", "authorize")
+# Where a fault may strike: a grant type of the token endpoint, or a door of its own.
+DOORS = ("discovery", "authorize", "graph")
+PLACES = ("authorization_code", "refresh_token", "client_credentials", *DOORS)
 
 
 @dataclass
@@ -40,8 +45,8 @@ class Fault:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def strikes(self, *, place: str, client_id: str, oid: str, directory: str) -> bool:
-        # The doors before the token endpoint only fail when a fault names them.
-        if place in ("discovery", "authorize") and self.grant_type != place:
+        # The doors beside the token endpoint only fail when a fault names them.
+        if place in DOORS and self.grant_type != place:
             return False
         wanted = (
             (self.grant_type, place),
@@ -58,7 +63,7 @@ class Fault:
     @property
     def kind(self) -> str:
         """What it does to an answer: stand in its place (instead), delay it (slow) or change it (id_token, answer)."""
-        if isinstance(self.what, int) or (self.what in WORDS and self.what != "slow"):
+        if isinstance(self.what, int) or (self.what in {**WORDS, **CANCEL, **GRAPH_ERRORS} and self.what != "slow"):
             return "instead"
         return self.what
 
@@ -66,9 +71,13 @@ class Fault:
     def sentence(self) -> str:
         if isinstance(self.what, int):
             return f"refuses with AADSTS{self.what}"
+        if self.what in GRAPH_ERRORS:
+            return f"answers {self.what} ({GRAPH_ERRORS[self.what][0]})"
         if self.what == "id_token" and self.missing:
             return "leaves the id_token out"
-        return {**WORDS, **CHANGES}[self.what]
+        if self.what == "partial":
+            return f"grants less than was asked for (not {', '.join(self.remove)})"
+        return {**WORDS, **CANCEL, **CHANGES}[self.what]
 
 
 def first(faults: Iterable[Fault], kind: str, **request: str) -> Fault | None:

@@ -11,10 +11,10 @@ from starlette.staticfiles import StaticFiles
 from sandbox.control import Control
 from sandbox.control_api import ControlApi
 from sandbox.control_door import ControlDoor
-from sandbox.directory import BadInput
 from sandbox.entra import Entra
-from sandbox.sign_in import PageTooOld
+from sandbox.journey import PageTooOld
 from sandbox.sign_in_door import SignInDoor
+from sandbox.typed import BadInput
 from sandbox.web import HERE, Forbidden, page, told
 
 

@@ -66,7 +66,7 @@ class Scopes:
     oidc: tuple[str, ...]
     offline: bool
     permissions: tuple[str, ...]
-    full: bool  # named with their resource, so the answer names them so too
+    prefix: str  # the resource before the names, as it was written, so the answer writes it too; or nothing
     default: bool
 
     @property
@@ -77,11 +77,11 @@ class Scopes:
 def read(text: str, resource: str) -> Scopes:
     """Resource is the sandbox's own, "https://host"; a name without one means it too."""
     oidc, permissions = [], []
-    offline = full = default = False
+    prefix, offline, default = "", False, False
     known = {name.lower(): name for name in PERMISSIONS}
     for word in text.split():
         host, _, name = word.rpartition("/")
-        full = full or bool(host)
+        prefix = prefix or word.removesuffix(name)
         if host and host.lower().rstrip("/") != resource:
             raise BadScope("resource", host)
         if name.lower() in OIDC and not host:
@@ -98,7 +98,7 @@ def read(text: str, resource: str) -> Scopes:
         raise BadScope("mixed", text)
     if not text.split():
         raise BadScope("missing")
-    return Scopes(tuple(dict.fromkeys(oidc)), offline, tuple(dict.fromkeys(permissions)), full, default)
+    return Scopes(tuple(dict.fromkeys(oidc)), offline, tuple(dict.fromkeys(permissions)), prefix, default)
 
 
 def in_words(names: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -16,8 +16,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from sandbox.answers import TokenEndpoint
 from sandbox.control import Control
 from sandbox.control_api import ControlApi
+from sandbox.dialect import DIALECTS
 from sandbox.directory import World
 from sandbox.entra import Entra, Origins
+from sandbox.federation import FederationDoor
+from sandbox.graph_door import GraphDoor
 from sandbox.keys import Keys
 from sandbox.pages import pages_app
 from sandbox.store import Store
@@ -36,10 +39,20 @@ class PortTaken(Exception):
 class Sandbox:
     """A Microsoft on this machine, for as long as the with-block runs. Port 0 takes a free one.
 
+    In the dialect "plain" it is an OpenID provider that has nothing to do with Microsoft.
+
     What people, tests and apps do is kept in the folder, and is there again the next time.
     """
 
-    def __init__(self, folder: Path, pages_port: int = 0, token_port: int = 0, mail_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pages_port: int = 0,
+        token_port: int = 0,
+        mail_folder: Path | None = None,
+        dialect: str = "entra",
+    ) -> None:
+        self.dialect = DIALECTS[dialect]
         self._folder = Path(folder)
         self._ports = (pages_port, token_port)
         self._mail_folder = mail_folder
@@ -82,26 +95,24 @@ class Sandbox:
     def cloud(self) -> dict[str, Any]:
         """The sandbox as an entry of EXTRA_CLOUDS."""
         return {
-            "key": "sandbox",
-            "name": "Sandbox",
+            **self.dialect.cloud(),
             "login_host": self.token_host,
             "graph_host": self.token_host,
             "outlook_host": self.token_host,
             "portal_host": self.pages_origin.removeprefix("http://"),
             "ca_file": self.ca_file,
             "browser_origin": self.pages_origin,
-            "sandbox": True,
         }
 
     def _build(self) -> tuple[uvicorn.Server, uvicorn.Server]:
         world = World(self._store)
         origins = Origins(pages=self.pages_origin, tokens=f"https://{self.token_host}")
-        entra = Entra(world, Tokens(self.keys, origins.tokens), origins)
+        entra = Entra(world, Tokens(self.keys, origins.tokens), origins, self.dialect)
         control = Control(world)
-        pages = pages_app(entra, control, ControlApi(control), self._mail_folder)
-        return _server(pages), _server(
-            TokenDoor(entra, TokenEndpoint(entra)).app(), ssl_certfile=str(self.keys.server_file)
-        )
+        pages = pages_app(entra, control, ControlApi(control, self.keys.ca_file), self._mail_folder)
+        more = [*GraphDoor(entra).routes(), *FederationDoor(entra).routes()]
+        tokens = TokenDoor(entra, TokenEndpoint(entra)).app(more)
+        return _server(pages), _server(tokens, ssl_certfile=str(self.keys.server_file))
 
     def _serve(self, sockets: list[socket.socket]) -> None:
         async def both() -> None:

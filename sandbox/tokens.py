@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from sandbox.keys import Keys, b64url
-from sandbox.things import App, Person
+from sandbox.things import CONSUMERS, App, Person
 
 ID_TOKEN_LIFETIME = 3900  # an hour and the skew Entra adds
 APP_TOKEN_LIFETIME = 3599
@@ -37,8 +37,8 @@ class Tokens:
     def read_code(self, text: str) -> dict[str, Any]:
         return self._keys.unseal("code", text.removeprefix("1."))
 
-    def refresh_token(self, app: App, person: Person, issued_at: float) -> str:
-        body = {"app": app.client_id, "oid": person.oid, "session": person.session, "at": issued_at}
+    def refresh_token(self, app: App, person: Person, issued_at: float, marks: dict[str, str]) -> str:
+        body = {"app": app.client_id, "oid": person.oid, "session": person.session, "at": issued_at, **marks}
         return "1." + self._keys.seal("refresh", body, pad=REFRESH_TOKEN_LENGTH)
 
     def read_refresh_token(self, text: str) -> dict[str, Any]:
@@ -70,10 +70,12 @@ class Tokens:
             "exp": now + ID_TOKEN_LIFETIME,
             "aio": secrets.token_urlsafe(60),
         }
-        if "email" in asked:
-            claims["email"] = person.address
+        if "email" in asked and person.email:
+            claims["email"] = person.email
         if "profile" in asked:
             claims |= {"name": person.name, "oid": person.oid, "preferred_username": person.address}
+        if person.home:
+            claims["idp"] = _identity_provider(person.home_directory)
         if nonce:
             claims["nonce"] = nonce
         return claims | {
@@ -89,7 +91,13 @@ class Tokens:
 
 
 def client_info(person: Person) -> str:
-    return b64url(f'{{"uid":"{person.oid}","utid":"{person.directory}"}}'.encode())
+    """The account at home, also of a guest."""
+    uid, utid = person.home or person.oid, person.home_directory or person.directory
+    return b64url(f'{{"uid":"{uid}","utid":"{utid}"}}'.encode())
+
+
+def _identity_provider(directory: str) -> str:
+    return "live.com" if directory == CONSUMERS else f"https://sts.windows.net/{directory}/"
 
 
 def user_token_lifetime() -> int:

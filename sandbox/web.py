@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.directory import BadInput
+from sandbox.typed import BadInput
 
 HERE = Path(__file__).parent
 LONGEST_BODY = 256 * 1024
@@ -69,7 +69,7 @@ def page(template: str, *, status: int = 200, goes_to: str = "", only: bool = Fa
 
 def same_origin(request: Request) -> None:
     """Only our own pages may post here."""
-    if request.headers.get("origin") != f"http://{request.headers.get('host')}":
+    if request.headers.get("origin") != f"{request.url.scheme}://{request.headers.get('host')}":
         raise Forbidden
 
 

@@ -67,6 +67,23 @@ class Contoso:
         sent = urlencode({name: value for name, value in query.items() if value is not None})
         return f"{self.box.pages_origin}/{tenant or self.directory}/oauth2/v2.0/authorize?{sent}"
 
+    def adminconsent(self, tenant: str = "", **changes: str | None) -> str:
+        """An admin consent address, with parameters changed or (None) left out."""
+        query = {
+            "client_id": self.client_id,
+            "redirect_uri": REDIRECT,
+            "scope": f"{self.host}/Mail.Read {self.host}/Mail.Send",
+            "state": "the state",
+            **changes,
+        }
+        sent = urlencode({name: value for name, value in query.items() if value is not None})
+        return f"{self.box.pages_origin}/{tenant or self.directory}/v2.0/adminconsent?{sent}"
+
+    def administrator(self) -> str:
+        """Somebody there who may consent for everybody."""
+        address = "megan@contoso.example"
+        return str(self.microsoft.add_person(self.directory, "Megan Bowen", address, admin=True)["oid"])
+
     def sign_in(self, answer: str = "accept", **changes: str | None) -> Answer:
         return self.microsoft.sign_in(self.authorize(**changes), self.oid, answer)
 
@@ -123,12 +140,18 @@ def claims_of(token: str) -> dict[str, Any]:
     return claims
 
 
-@pytest.fixture
-def contoso(sandbox: Sandbox, microsoft: Microsoft) -> Contoso:
-    here = Contoso(sandbox, microsoft)
+def settle(box: Sandbox) -> Contoso:
+    """Contoso, new in this box."""
+    microsoft = Microsoft(box.pages_origin)
+    here = Contoso(box, microsoft)
     here.directory = microsoft.add_directory("Contoso", "contoso.example")["id"]
     here.client_id = microsoft.add_app(here.directory, redirect_uris=[REDIRECT])["client_id"]
     secret = microsoft.add_secret(here.client_id)
     here.secret, here.key_id = secret["value"], secret["key_id"]
     here.oid = microsoft.add_person(here.directory, "Adele Vance", "adele@contoso.example")["oid"]
     return here
+
+
+@pytest.fixture
+def contoso(sandbox: Sandbox, microsoft: Microsoft) -> Contoso:
+    return settle(sandbox)

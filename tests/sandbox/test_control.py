@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
+from sandbox.control_views import COMMON_FAULTS
 from tests.microsoft import Refused
 from tests.sandbox.conftest import REDIRECT
 
@@ -69,6 +70,43 @@ def test_grants_name_the_person_the_app_and_the_permissions(contoso):
         assert words in html
 
 
+def test_a_request_waits_on_the_grants_page_until_it_is_decided(contoso):
+    contoso.microsoft.users_may_consent(contoso.directory, False)
+    contoso.microsoft.approval_workflow(contoso.directory)
+    contoso.sign_in("ask")
+    html = fetch(contoso, "/control/grants/").data.decode()
+    assert "I need my mail there." in html
+    request = contoso.microsoft.world()["approvals"][0]["id"]
+    _, html = press(contoso, "approve", id=request, back="grants")
+    assert notice(html).startswith("Contoso Mail may act for everybody in Contoso now.")
+    assert ">approved<" in html
+    assert "/control/do/approve" not in html
+
+
+def test_what_is_special_about_an_app_and_a_person_is_shown(contoso):
+    microsoft = contoso.microsoft
+    microsoft.disable_app(contoso.client_id, contoso.directory)
+    microsoft.require_assignment(contoso.client_id, contoso.directory)
+    microsoft.may_read_grants(contoso.client_id, contoso.directory)
+    microsoft.set_mailbox(contoso.oid, False)
+    fabrikam = microsoft.add_directory("Fabrikam", "fabrikam.example")["id"]
+    microsoft.add_guest(fabrikam, contoso.oid)
+    apps, people = (fetch(contoso, f"/control/{name}/").data.decode() for name in ("apps", "people"))
+    for tag in (">disabled<", ">assignment required<", ">reads grants<"):
+        assert tag in apps
+    for tag in (">no mailbox<", ">guest from Contoso<"):
+        assert tag in people
+
+
+def test_each_common_fault_is_one_click(contoso):
+    html = fetch(contoso, "/control/faults/").data.decode()
+    section = html[html.index('id="common"') : html.index('id="new"')]
+    forms = [dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)) for form in section.split("<form")[1:]]
+    assert len(forms) == len(COMMON_FAULTS)
+    for form in forms:
+        assert notice(press(contoso, "set_fault", **form)[1]).startswith("From now on: the sandbox ")
+
+
 def test_a_page_that_is_not_there_says_so(contoso):
     assert fetch(contoso, "/control/nowhere/").status == 404
 
@@ -110,7 +148,57 @@ def test_a_new_secrets_value_is_shown_once(contoso):
         ("remove_secret", {"client_id": "{client_id}", "key_id": "{key_id}"}, "Secret "),
         ("set_fault", {"what": "down", "oid": "{oid}"}, "From now on: the sandbox is down (503) for Adele Vance."),
         ("set_fault", {"what": "down", "number": "50173"}, "From now on: the sandbox refuses with AADSTS50173."),
+        (
+            "set_fault",
+            {"what": "partial", "remove": "Mail.Send"},
+            "From now on: the sandbox grants less than",
+        ),
+        ("set_fault", {"what": "cancel"}, "From now on: the sandbox sends people back from the sign-in pages"),
+        (
+            "set_managed_policy",
+            {"directory": "{directory}", "on": "true"},
+            "People of Contoso may consent to what",
+        ),
+        ("set_approval_workflow", {"directory": "{directory}", "on": "true"}, "People of Contoso can ask"),
+        ("set_federated", {"directory": "{directory}", "on": "true"}, "People of Contoso sign in at a server"),
+        ("set_app_disabled", {"client_id": "{client_id}", "disabled": "true"}, "Contoso Mail is disabled in every"),
+        (
+            "set_app_disabled",
+            {"client_id": "{client_id}", "directory": "{directory}", "disabled": "true"},
+            "Contoso Mail is disabled in Contoso now.",
+        ),
+        (
+            "set_assignment_required",
+            {"client_id": "{client_id}", "directory": "{directory}", "required": "true"},
+            "In Contoso, only people assigned to it may use Contoso Mail now.",
+        ),
+        (
+            "set_assigned",
+            {"client_id": "{client_id}", "oid": "{oid}", "assigned": "true"},
+            "Adele Vance is assigned",
+        ),
+        (
+            "set_may_read_grants",
+            {"client_id": "{client_id}", "directory": "{directory}", "allowed": "true"},
+            "Contoso Mail may read the grants of Contoso through Graph.",
+        ),
+        ("set_mailbox", {"oid": "{oid}", "has": "false"}, "Adele Vance has no mailbox now."),
+        ("set_mail", {"oid": "{oid}", "mail": "av@mail.example"}, "Mail to Adele Vance goes to av@mail.example now."),
+        (
+            "add_person",
+            {"directory": "consumers", "name": "Pia", "address": "pia@mail.example"},
+            "Pia (pia@",
+        ),
+        (
+            "grant_for_everybody",
+            {"client_id": "{client_id}", "directory": "{directory}", "scopes": "Mail.Read"},
+            "Contoso Mail may act for everybody in Contoso now.",
+        ),
+        ("set_spread", {"seconds": "30"}, "The token endpoint knows a consent 30 seconds after the sign-in pages do."),
+        ("set_spread", {"seconds": "0"}, "The token endpoint knows a consent at once."),
+        ("advance", {"seconds": "3600"}, "The sandbox's clock went forward by 1 hour."),
         ("clear_faults", {}, "All faults are cleared."),
+        ("set_trailers", {"style": "lines"}, "The ids at the end of an error's description are set off by lines now."),
         ("advance", {"seconds": "2592000"}, "The sandbox's clock went forward by 30 days."),
         ("real_time", {}, "The sandbox's clock shows real time again."),
     ],
@@ -141,7 +229,13 @@ def test_a_fault_can_be_cleared_alone(contoso):
         ("add_secret", {"client_id": "{client_id}", "ends_at": "soon"}),
         ("withdraw_consent", {"oid": "{oid}", "client_id": "{client_id}"}),
         ("advance", {"seconds": "-1"}),
+        ("set_trailers", {"style": "tabs"}),
         ("disable_person", {}),
+        ("add_guest", {"directory": "{directory}", "oid": "{oid}"}),
+        ("set_mail", {"oid": "{oid}", "mail": "no address"}),
+        ("set_spread", {"seconds": "-1"}),
+        ("approve", {"id": "nonsense"}),
+        ("set_fault", {"what": "partial", "remove": "Mail.Raed"}),
         ("make_tea", {}),
     ],
 )

@@ -3,6 +3,7 @@ import time
 import pytest
 import urllib3
 
+from sandbox.refusals import NEVER_REDIRECTED
 from tests.microsoft import Refused, Stopped
 from tests.sandbox.conftest import claims_of
 
@@ -116,6 +117,26 @@ def test_a_sign_in_can_be_stopped_on_microsofts_page_or_told_to_the_app(contoso)
     assert contoso.sign_in().fields["error"] == "temporarily_unavailable"
 
 
+@pytest.mark.parametrize("number", sorted(NEVER_REDIRECTED))
+def test_each_number_microsoft_keeps_to_itself_stays_on_its_page(contoso, number):
+    contoso.microsoft.set_fault(number, grant_type="authorize")
+    for address in (contoso.authorize(), contoso.adminconsent()):
+        with pytest.raises(Stopped) as stopped:
+            contoso.microsoft.sign_in(address, contoso.oid)
+        assert stopped.value.code == number
+
+
+@pytest.mark.parametrize("number", [50020, 50105, 50194, 53003, 90094, 90095, 500208, 700016, 7000112])
+def test_the_numbers_that_matter_are_among_them(number):
+    assert number in NEVER_REDIRECTED
+
+
+def test_anybody_can_be_sent_back_with_a_bare_cancel(contoso):
+    contoso.microsoft.set_fault("cancel", oid=contoso.oid, times=1)
+    assert contoso.sign_in().fields == {"error": "access_denied", "error_subcode": "cancel", "state": "the state"}
+    assert "code" in contoso.sign_in().fields
+
+
 def test_claims_of_an_id_token_can_be_changed_removed_or_the_token_left_out(contoso):
     code = [contoso.sign_in().fields["code"] for _ in range(3)]
     contoso.microsoft.set_fault("id_token", change={"aud": "somebody else", "exp": 1}, times=1)
@@ -143,6 +164,8 @@ def test_the_answer_itself_can_be_changed(contoso):
         {"what": True},
         {"what": "id_token"},
         {"what": "down", "grant_type": "password"},
+        {"what": "down", "grant_type": "authorize"},
+        {"what": "cancel", "grant_type": "refresh_token"},
         {"what": "down", "directory": "nobody.example"},
         {"what": "down", "times": "often"},
         {"what": "id_token", "change": "everything"},

@@ -8,29 +8,18 @@ import stat
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 import urllib3
 
 from sandbox.server import Sandbox
-from sandbox.store import FolderUnusable
+from sandbox.store import FolderUnusable, Store
 from tests.microsoft import Microsoft
-from tests.sandbox.conftest import REDIRECT, Contoso
+from tests.sandbox.conftest import REDIRECT, settle
 
 ROOT = Path(__file__).parents[2]
-
-
-def settle(box):
-    """A person of Contoso who consented, in this box."""
-    microsoft = Microsoft(box.pages_origin)
-    here = Contoso(box, microsoft)
-    here.directory = microsoft.add_directory("Contoso", "contoso.example")["id"]
-    here.client_id = microsoft.add_app(here.directory, redirect_uris=[REDIRECT])["client_id"]
-    secret = microsoft.add_secret(here.client_id)
-    here.secret, here.key_id = secret["value"], secret["key_id"]
-    here.oid = microsoft.add_person(here.directory, "Adele Vance", "adele@contoso.example")["oid"]
-    return here
 
 
 class Process:
@@ -78,6 +67,12 @@ def test_a_restart_keeps_everything(tmp_path):
         here = settle(box)
         token = here.granted()["refresh_token"]
         here.microsoft.set_fault("throttled", oid="nobody")
+        here.microsoft.set_trailers("lines")
+        here.microsoft.grant_for_everybody(here.client_id, here.directory, ["Mail.Send"])
+        here.microsoft.managed_policy(here.directory)
+        here.microsoft.approval_workflow(here.directory)
+        here.microsoft.sign_in(here.authorize(scope=f"openid {here.host}/Tasks.Read"), here.oid, "ask")
+        here.microsoft.set_spread(5)
         here.microsoft.advance(86_400)
         before = here.microsoft.world()
         key = here.get("/common/discovery/v2.0/keys").body["keys"][0]["n"]
@@ -90,6 +85,27 @@ def test_a_restart_keeps_everything(tmp_path):
         assert here.get("/common/discovery/v2.0/keys").body["keys"][0]["n"] == key
         assert Path(again.ca_file).read_bytes() == ca
         assert here.refresh(token).status == 200
+
+
+def test_a_folder_of_an_older_sandbox_still_opens(tmp_path):
+    directory, client_id, oid = (str(uuid.uuid4()) for _ in range(3))
+    app = {"client_id": client_id, "name": "Mail", "directory": directory, "audience": "AzureADMyOrg"}
+    person = {"oid": oid, "directory": directory, "name": "Adele", "address": "adele@contoso.example"}
+    granted = {"client_id": client_id, "oid": oid, "granted_at": 1.0, "last_used_at": None}
+    store = Store(tmp_path / "sandbox.sqlite3")
+    store.write(
+        put=[
+            ("Organization", directory, {"id": directory, "name": "Contoso", "domain": "contoso.example"}),
+            ("App", client_id, {**app, "redirect_uris": [REDIRECT], "installed_in": [directory]}),
+            ("Person", oid, {**person, "admin": False, "disabled": False, "session": 0, "revoked_at": 0.0}),
+            ("Grant", f"{client_id}|{oid}", {**granted, "scopes": ["Mail.Read"]}),
+        ]
+    )
+    store.close()
+    with Sandbox(tmp_path) as box:
+        world = Microsoft(box.pages_origin).world()
+    assert world["directories"][0]["users_may_consent"] is True
+    assert world["grants"][0]["scopes"] == ["Mail.Read"]
 
 
 def test_a_spent_code_is_still_spent_after_a_restart(tmp_path):
@@ -221,6 +237,13 @@ def test_it_listens_on_loopback_only(start):
         if line.split()[3] == "0A" and int(line.split()[1].split(":")[1], 16) in wanted
     }
     assert addresses == {"0100007F"}
+
+
+@pytest.mark.processes
+def test_it_can_be_started_as_another_provider(start):
+    here = settle(start("--dialect", "plain"))
+    document = here.get(f"/{here.directory}/v2.0/.well-known/openid-configuration").body
+    assert document["authorization_response_iss_parameter_supported"] is True
 
 
 @pytest.mark.processes

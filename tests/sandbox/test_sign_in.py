@@ -239,7 +239,7 @@ def test_an_unknown_response_mode_is_told_by_query(contoso):
 
 @pytest.mark.parametrize("page", ["", "nonsense", "é", "A" * 5000])
 def test_a_page_that_is_not_ours_leads_nowhere(contoso, page):
-    for door in ("account", "consent"):
+    for door in ("account", "answer"):
         response = fetch(
             contoso,
             f"{contoso.box.pages_origin}/sign-in/{door}",
@@ -253,7 +253,7 @@ def test_a_page_that_is_not_ours_leads_nowhere(contoso, page):
 
 def test_consent_cannot_be_given_before_an_account_is_chosen(contoso):
     page = first_page(contoso)
-    page.action = page.action.replace("/account", "/consent")
+    page.action = page.action.replace("/account", "/answer")
     with pytest.raises(Stopped):
         press(contoso, page, "answer", "accept")
     assert contoso.microsoft.world()["grants"] == []

@@ -242,46 +242,6 @@ def test_client_info_comes_only_when_asked_for(contoso):
     )
 
 
-def test_scopes_named_in_full_come_back_in_full_and_offline_access_never(contoso):
-    names = contoso.granted()["scope"].split()
-    assert sorted(names) == sorted(["openid", "profile", "email", f"{contoso.host}/Mail.Read"])
-
-
-def test_scopes_named_in_short_come_back_in_short(contoso):
-    names = contoso.granted(scope="openid offline_access Mail.Read")["scope"].split()
-    assert sorted(names) == sorted(["openid", "profile", "email", "Mail.Read"])
-
-
-def test_everything_consented_before_is_listed_too(contoso):
-    contoso.granted(scope=f"openid {contoso.host}/Mail.Read")
-    assert f"{contoso.host}/Mail.Read" in contoso.granted(scope=f"openid {contoso.host}/Mail.Send")["scope"].split()
-
-
-def test_default_comes_back_with_what_it_stands_for(contoso):
-    token = contoso.granted()["refresh_token"]
-    names = contoso.refresh(token, scope=f"{contoso.host}/.default").body["scope"].split()
-    assert {f"{contoso.host}/.default", f"{contoso.host}/Mail.Read"} <= set(names)
-
-
-def test_the_order_of_scopes_is_not_to_be_relied_on(contoso):
-    token = contoso.granted()["refresh_token"]
-    assert len({contoso.refresh(token).body["scope"] for _ in range(40)}) > 1
-
-
-def test_graph_knows_whose_access_token_it_is(contoso):
-    scope = f"openid {contoso.host}/User.Read"
-    token = contoso.granted(scope=scope)["access_token"]
-    me = contoso.get("/v1.0/me", Authorization=f"Bearer {token}")
-    assert (me.status, me.body["id"], me.body["mail"]) == (200, contoso.oid, "adele@contoso.example")
-
-
-def test_graph_refuses_a_token_that_is_none_and_one_without_the_permission(contoso):
-    nonsense = contoso.get("/v1.0/me", Authorization="Bearer nonsense")
-    weak = contoso.get("/v1.0/me", Authorization=f"Bearer {contoso.granted()['access_token']}")
-    assert (nonsense.status, nonsense.body["error"]["code"]) == (401, "InvalidAuthenticationToken")
-    assert (weak.status, weak.body["error"]["code"]) == (403, "Authorization_RequestDenied")
-
-
 # -- refresh tokens
 
 
