@@ -1,17 +1,21 @@
 """EntraClient: the one place that asks Microsoft for tokens. It goes through MSAL and judges the raw answer itself."""
 
 import hmac
+import json
 import logging
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from msal import ConfidentialClientApplication, TokenCache
 from msal.exceptions import MsalError
+from urllib3.exceptions import HTTPError
 
 from tenants.clouds import Cloud
 from tenants.models.registration import DOMAIN
@@ -52,12 +56,14 @@ class AppToken:
 class Grant:
     """What a sign-in or a refresh gave: the newest refresh token, permissions by bare name, and who it is for.
 
-    `identity` is checked; after a refresh it is None where the answer names nobody.
+    `identity` is checked; after a refresh it is None where the answer names nobody. The access token is for one look
+    at the mailbox, and nobody keeps it.
     """
 
     refresh_token: str = field(repr=False)
     scopes: tuple[str, ...]
     identity: Identity | None
+    access_token: str = field(repr=False, default="")
 
 
 class EntraClient:
@@ -89,14 +95,31 @@ class EntraClient:
     @sensitive_variables()
     def begin(self, *, scopes: Sequence[str], redirect_uri: str, login_hint: str = "") -> dict[str, Any]:
         """MSAL's flow, to be sealed until its answer comes. The browser is sent to its auth_uri."""
-        flow: dict[str, Any] = self._msal(Exchange(self._http, self._cloud)).initiate_auth_code_flow(
+        exchange = Exchange(self._http, self._cloud)
+        flow = self._msal(exchange).initiate_auth_code_flow(
             list(scopes),
             redirect_uri=redirect_uri,
             response_mode="form_post",
             login_hint=login_hint or None,
             prompt=None if login_hint else "select_account",
         )
-        return flow
+        return {**flow, "issuer": exchange.issuer, "names_issuer": exchange.names_issuer}
+
+    def approval_uri(self, *, scopes: Sequence[str], redirect_uri: str, state: str) -> str:
+        """Where an administrator consents to these scopes for a whole directory (Microsoft, "v2-admin-consent").
+
+        Nobody is asked to make it. The answer comes as a GET, and whoever carries it can make it up.
+        """
+        if self._directory == "common":
+            raise EntraRefused(CODES[50059])  # Microsoft does not take it there
+        self._demand_directory()
+        query = {
+            "client_id": self._client_id,
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(scopes),
+            "state": state,
+        }
+        return f"{self._cloud.sign_in_origin}/{self._directory}/v2.0/adminconsent?{urlencode(query)}"
 
     @sensitive_variables()
     def redeem(self, flow: Mapping[str, Any], answer: Mapping[str, str]) -> Grant:
@@ -107,18 +130,19 @@ class EntraClient:
         fields = _fields_of(answer)
         if not hmac.compare_digest(_bytes(fields["state"]), _bytes(flow["state"])):
             raise AnswerRejected("state", "The answer belongs to another sign-in.")
+        _demand_issuer(fields["iss"], flow)
         if fields["error"]:
             raise refusal(400, {**fields, "suberror": fields["error_subcode"]})
         if not VISIBLE.fullmatch(fields["code"]):
             raise AnswerRejected("code", "The answer holds neither a code nor an error.")
+        directory = self._directory_named()
         code = {"code": fields["code"], "state": fields["state"]}
-        got, exchange = self._ask(
-            lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code), came_from=fields["iss"]
-        )
+        got, exchange = self._ask(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code))
         refresh_token = token_in(got, "refresh_token")
         if not refresh_token:
             raise AnswerRejected("refresh_token", "Microsoft granted no lasting access (offline_access).")
-        return Grant(refresh_token, _granted(got, flow["scope"]), self._identity(got, exchange, nonce=flow["nonce"]))
+        identity = self._identity(got, exchange, nonce=flow["nonce"], directory=directory)
+        return Grant(refresh_token, _granted(got, flow["scope"]), identity, token_in(got, "access_token"))
 
     @sensitive_variables()
     def refresh(self, refresh_token: str, scopes: Sequence[str]) -> Grant:
@@ -129,22 +153,17 @@ class EntraClient:
         got, exchange = self._ask(
             lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)), judges_grant=True
         )
-        identity = self._identity(got, exchange, nonce=None) if got.get("id_token") else None
+        is_named = bool(got.get("id_token"))
+        identity = self._identity(got, exchange, nonce=None, directory=self._directory) if is_named else None
         return Grant(token_in(got, "refresh_token") or refresh_token, _granted(got, scopes), identity)
 
     @sensitive_variables()
     def _ask(
-        self,
-        call: Callable[[ConfidentialClientApplication], object],
-        *,
-        judges_grant: bool = False,
-        came_from: str = "",
+        self, call: Callable[[ConfidentialClientApplication], object], *, judges_grant: bool = False
     ) -> tuple[dict[str, Any], Exchange]:
         """The token endpoint's raw answer, known to hold an access token."""
         exchange = Exchange(self._http, self._cloud)
         app = self._msal(exchange)
-        if came_from and not _is_issuer(came_from, exchange.issuer):
-            raise AnswerRejected("iss", "The answer came from somebody else than the one who was asked.")
         trouble = ""
         try:
             call(app)
@@ -164,8 +183,7 @@ class EntraClient:
     @sensitive_variables()
     def _msal(self, exchange: Exchange) -> ConfidentialClientApplication:
         # A new one each time: an app object answers from its own caches, and what died at Microsoft would look alive.
-        if not (self._directory in FOR_MANY or GUID.fullmatch(self._directory) or DOMAIN.fullmatch(self._directory)):
-            raise EntraRefused(CODES[900023])  # it would become part of an address, so nobody is asked
+        self._demand_directory()
         try:
             return ConfidentialClientApplication(
                 self._client_id,
@@ -181,15 +199,33 @@ class EntraClient:
         logger.error("MSAL does not take the discovery document of cloud %s: %s", self._cloud.key, trouble)
         raise EntraUnreachable("Microsoft's discovery document cannot be used.")
 
+    def _directory_named(self) -> str:
+        """The directory as its ID where it was given as a domain: accounts can be compared with an ID only."""
+        if self._directory in FOR_MANY or not DOMAIN.fullmatch(self._directory):
+            return self._directory
+        try:
+            found = self._http.directory_of(self._directory)
+        except HTTPError:
+            found = ""
+        if not found:
+            raise EntraUnreachable(f"{self._cloud.login_host} does not say which directory {self._directory} is.")
+        return found
+
+    def _demand_directory(self) -> None:
+        if not (self._directory in FOR_MANY or GUID.fullmatch(self._directory) or DOMAIN.fullmatch(self._directory)):
+            raise EntraRefused(CODES[900023])  # it would become part of an address, so nobody is asked
+
     @sensitive_variables()
-    def _identity(self, got: Mapping[str, Any], exchange: Exchange, nonce: str | None) -> Identity:
-        return identity_of(
+    def _identity(self, got: Mapping[str, Any], exchange: Exchange, *, nonce: str | None, directory: str) -> Identity:
+        identity = identity_of(
             got.get("id_token"),
             client_id=self._client_id,
             issuer=exchange.issuer,
-            directory=self._directory,
+            directory=directory,
             nonce=nonce,
         )
+        home = _home_in(got)
+        return replace(identity, is_guest=True) if home and home != identity.tid else identity
 
 
 class _NoCache(TokenCache):  # type: ignore[misc]
@@ -214,6 +250,16 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+def _demand_issuer(name: str, flow: Mapping[str, Any]) -> None:
+    """Refuse what comes from another issuer, or from none where the one who was asked always names itself (RFC 9207).
+
+    An error, too: it says something of the one who was asked only if it is theirs.
+    """
+    is_theirs = _is_issuer(name, flow.get("issuer", "")) if name else not flow.get("names_issuer")
+    if not is_theirs:
+        raise AnswerRejected("iss", "The answer came from somebody else than the one who was asked.")
+
+
 def _is_issuer(name: str, issuer: str) -> bool:
     """Whether the answer's own `iss` (RFC 9207) is the issuer that was asked, in whichever directory."""
     start, placeholder, end = issuer.partition("{tenantid}")
@@ -227,6 +273,16 @@ def _granted(got: Mapping[str, Any], asked: Sequence[str]) -> tuple[str, ...]:
     names = text_in(got, "scope").split() or asked
     bare = {name.rpartition("/")[2] for name in names}
     return tuple(sorted(n for n in bare if VISIBLE.fullmatch(n) and n.lower() not in (*OIDC, ".default")))
+
+
+def _home_in(got: Mapping[str, Any]) -> str:
+    """The account's home directory, where the token endpoint says it. What a browser says of it is not looked at."""
+    try:
+        info = json.loads(b64decode(text_in(got, "client_info") + "==", altchars=b"-_"))
+    except (ValueError, RecursionError):
+        return ""
+    home = info.get("utid") if isinstance(info, dict) else None
+    return home.lower() if isinstance(home, str) and GUID.fullmatch(home) else ""
 
 
 def _lifetime(got: Mapping[str, Any]) -> int:

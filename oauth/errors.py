@@ -21,6 +21,11 @@ ACTORS: dict[str, str] = {
 }
 
 
+def then_up_to(actor: str) -> str:
+    """Who it is up to once the operator has done what the remedy says; empty where that is nobody else."""
+    return ACTORS[actor] if actor in ("tenant_admin", "mailbox_owner") else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """One row of the table: a kind, and what follows from it.
@@ -135,12 +140,19 @@ class EntraRefused(EntraError):
 
 
 class EntraUnreachable(EntraError):
-    """No usable answer; the same call may work later, not before `retry_after` seconds where Microsoft named them."""
+    """No usable answer; the same call may work later, not before `retry_after` seconds where Microsoft named them.
 
-    def __init__(self, message: str, *, retry_after: float | None = None, throttled: bool = False) -> None:
+    `kind` is the table's where Microsoft said why.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, kind: str = "unreachable") -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.throttled = throttled
+        self.kind = kind
+
+    @property
+    def throttled(self) -> bool:
+        return self.kind == "throttled"
 
 
 class AnswerRejected(EntraError):

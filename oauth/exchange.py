@@ -30,6 +30,7 @@ class Exchange:
         self._http = http
         self._cloud = cloud
         self.issuer = ""  # may hold "{tenantid}"
+        self.names_issuer = False  # in every answer that a browser brings (RFC 9207)
         self.response: Answer | None = None
         self.answer: dict[str, Any] = {}
 
@@ -49,6 +50,7 @@ class Exchange:
             if not text_in(document, name).startswith(start):
                 raise AnswerRejected("endpoint", f"The discovery document's {name} does not start with {start}.")
         self.issuer = text_in(document, "issuer")
+        self.names_issuer = document.get("authorization_response_iss_parameter_supported") is True
         return response
 
     @sensitive_variables()
@@ -73,7 +75,7 @@ class Exchange:
         status = response.status_code
         if status == 429 or status >= 500:
             fault = fault_for(status=status, error="")
-            raise EntraUnreachable(fault.what, retry_after=response.retry_after, throttled=status == 429)
+            raise EntraUnreachable(fault.what, retry_after=response.retry_after, kind=fault.kind)
         data = response.json_object
         if data is None or not (status == 200 or 400 <= status < 500):
             raise EntraUnreachable(f"{host} gave no usable answer (HTTP {status}).")
@@ -93,7 +95,7 @@ def refusal(
     codes = _codes(answer.get("error_codes"), description)
     fault = fault_for(status=status, error=error, suberror=suberror, codes=codes)
     if fault.retryable:
-        return EntraUnreachable(fault.what, retry_after=retry_after, throttled=fault.kind == "throttled")
+        return EntraUnreachable(fault.what, retry_after=retry_after, kind=fault.kind)
     return EntraRefused(
         fault if judges_grant else replace(fault, verdict=""),
         error=error if WORD.fullmatch(error) else "",

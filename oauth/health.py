@@ -33,7 +33,19 @@ OTHER_ACCOUNT = "other_account"
 # Whoever was asked and answered, whatever the answer, was not kept from it by these.
 BEFORE_ASKING = frozenset([UNVERIFIED, UNREADABLE, NO_SECRET, NO_TOKEN, OTHER_CLIENT])
 # Faults of a registration that only show when a person consents: its own sign-in works all the same.
-ONLY_IN_CONSENT = frozenset(["redirect_uri_mismatch", "invalid_scope", "resource_missing"])
+ONLY_IN_CONSENT = frozenset(
+    [
+        "redirect_uri_mismatch",
+        "platform_mismatch",
+        "response_type_refused",
+        "audience_mismatch",
+        "invalid_scope",
+        "resource_missing",
+        "service_missing",
+    ]
+)
+# Faults of a registration that speak of the one directory that was asked: in its own it may be well.
+OF_ONE_DIRECTORY = frozenset(["tenant_not_found", "app_not_found", "app_disabled", "service_missing"])
 _FROM_TABLE = frozenset(fault.kind for table in (CODES, SUBERRORS, ERRORS) for fault in table.values())
 RULED_OUT_BY_SIGN_IN = (_FROM_TABLE | BEFORE_ASKING) - ONLY_IN_CONSENT
 

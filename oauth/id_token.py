@@ -30,7 +30,6 @@ WRONG = {
     "aud": "The answer was made for another application.",
     "iss": "The answer was issued by somebody else than the one who was asked.",
     "tid": "The answer names no directory.",
-    "directory": "The account is of another directory than the one that was asked.",
     "oid": "The answer names no account.",
     "sub": "The answer names no subject.",
     "exp": "The answer has expired, or this machine's clock is wrong.",
@@ -38,16 +37,30 @@ WRONG = {
     "iat": "The answer comes from the future, or this machine's clock is wrong.",
     "nonce": "The answer belongs to another sign-in.",
 }
+# What is in order, of an account that was not asked for.
+UNFIT = {
+    "wrong_directory": "The account is of another directory than the one that was asked.",
+    "personal_account": "A personal account came back, and a work or school account was asked for.",
+    "work_account": "A work or school account came back, and a personal account was asked for.",
+}
 
 
 @dataclass(frozen=True)
 class Identity:
-    """An account. `tid` and `oid`, in lower case, are who it is; address and name are what it is called today."""
+    """An account. `tid` and `oid`, in lower case, are who it is; address and name are what it is called today.
+
+    `username` is what it signs in with, of a domain that its directory has proven to own. `email` is what its directory
+    says it is reached by, which that directory's administrators can make up; the address is that only where no username
+    came. `is_guest`: its home is another directory.
+    """
 
     tid: str
     oid: str
     address: str
     name: str
+    username: str = ""
+    email: str = ""
+    is_guest: bool = False
 
 
 @sensitive_variables()
@@ -60,9 +73,9 @@ def identity_of(id_token: object, *, client_id: str, issuer: str, directory: str
     claims = _claims_of(id_token)
     tid, oid = _guid(claims, "tid"), _guid(claims, "oid")
     _demand(_text(claims, "aud").lower() == client_id.lower(), "aud")
+    if reason := _misfit(directory.lower(), issuer, tid):
+        raise AnswerRejected(reason, UNFIT[reason])
     _demand(_text(claims, "iss") == issuer.replace("{tenantid}", tid), "iss")
-    named = GUID.search(issuer)
-    _demand(_fits(directory.lower(), tid) and (named is None or named[0].lower() == tid), "directory")
     _demand(_text(claims, "sub") != "", "sub")
     now = time.time()
     _demand(_moment(claims, "exp") > now - SKEW, "exp")
@@ -71,8 +84,16 @@ def identity_of(id_token: object, *, client_id: str, issuer: str, directory: str
     if nonce is not None:
         sent = hashlib.sha256(nonce.encode()).hexdigest()  # what MSAL sends in its place
         _demand(hmac.compare_digest(_text(claims, "nonce").encode("utf-8", "replace"), sent.encode()), "nonce")
-    address = _clean(_text(claims, "preferred_username")) or _clean(_text(claims, "email"))
-    return Identity(tid, oid, address.lower()[:320], _clean(_text(claims, "name"))[:200].strip())
+    username, email = (_clean(_text(claims, claim)).lower()[:320] for claim in ("preferred_username", "email"))
+    return Identity(
+        tid,
+        oid,
+        username or email,
+        _clean(_text(claims, "name"))[:200].strip(),
+        username,
+        email,
+        is_guest=tid != PERSONAL and "idp" in claims and tid not in _text(claims, "idp").lower(),
+    )
 
 
 def _demand(holds: bool, reason: str) -> None:
@@ -117,12 +138,15 @@ def _moment(claims: Mapping[str, Any], name: str) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _fits(directory: str, tid: str) -> bool:
-    if GUID.fullmatch(directory):
-        return tid == directory
-    if directory in ("organizations", "consumers"):
-        return (tid == PERSONAL) == (directory == "consumers")
-    return True  # a domain, or common: the issuer is all there is to compare
+def _misfit(directory: str, issuer: str, tid: str) -> str:
+    """Why an account of the directory `tid` is not one that was asked for; empty if it is."""
+    named = GUID.search(issuer)
+    wanted = directory if GUID.fullmatch(directory) else named[0].lower() if named else ""
+    if directory == "consumers":
+        return "" if tid == PERSONAL else "work_account"
+    if tid == PERSONAL and directory != "common" and wanted != PERSONAL:
+        return "personal_account"
+    return "wrong_directory" if wanted and tid != wanted else ""
 
 
 def _clean(text: str) -> str:

@@ -241,6 +241,7 @@ def test_a_busy_microsoft_says_nothing_of_a_grant(liar, status, body):
         with pytest.raises(EntraUnreachable) as caught:
             ask()
         assert (caught.value.retry_after, caught.value.throttled) == (9, status == 429)
+        assert caught.value.kind == ("throttled" if status == 429 else "service_unavailable")
         liar.discovery = None  # the same of the token endpoint
 
 

@@ -191,6 +191,24 @@ def test_a_sign_in_does_not_show_what_only_a_consent_meets():
     assert not health.RULED_OUT_BY_SIGN_IN & health.ONLY_IN_CONSENT
 
 
+def test_of_every_fault_of_a_registration_it_is_known_whether_a_sign_in_shows_it():
+    rows = [*CODES.values(), *SUBERRORS.values(), *ERRORS.values()]
+    kinds = {row.kind for row in rows if row.scope == "registration"}
+    shown_by_sign_in = {
+        "secret_expired",
+        "secret_invalid",
+        "secret_missing",
+        "certificate_invalid",
+        "federated_credential_invalid",
+        "app_not_found",
+        "app_disabled",
+        "tenant_not_found",
+        "authority_mismatch",
+        "cloud_mismatch",
+    }
+    assert kinds == shown_by_sign_in | health.ONLY_IN_CONSENT
+
+
 def test_every_look_asks_anew(world):
     for _ in range(3):
         health.look_at_registration(world.registration())
