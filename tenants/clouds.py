@@ -16,7 +16,10 @@ class UnknownCloud(LookupError):
 
 @dataclass(frozen=True)
 class Cloud:
-    """One cloud's hosts (a host may carry a port). Where Tenantry sends secrets: only to login_host and graph_host."""
+    """One cloud's hosts (a host may carry a port). Where Tenantry sends secrets: only to login_host and graph_host.
+
+    `admin_consent`: an administrator can consent for a whole directory there.
+    """
 
     key: str
     name: str
@@ -27,6 +30,7 @@ class Cloud:
     ca_file: str | None = None
     browser_origin: str | None = None
     sandbox: bool = False
+    admin_consent: bool = True
     built_in: bool = False
     personal_accounts: bool = False
 
@@ -82,9 +86,10 @@ BUILT_IN = (
     ),
 )
 
-EXTRA_FIELDS = frozenset(
-    ["key", "name", "login_host", "graph_host", "outlook_host", "portal_host", "ca_file", "browser_origin", "sandbox"]
-)
+SWITCHES = frozenset(["sandbox", "admin_consent"])
+EXTRA_FIELDS = SWITCHES | {
+    "key", "name", "login_host", "graph_host", "outlook_host", "portal_host", "ca_file", "browser_origin",
+}  # fmt: skip
 
 
 def extra_cloud(row: dict[str, Any]) -> Cloud:

@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds, scopes
-from tenants.models import AppRegistration, Credential, ScopeSelection
+from tenants.models import AppRegistration, Credential, RedirectURI, ScopeSelection
 from tenants.models.credential import check_secret_value
 from tenants.models.registration import as_guid
+from tenants.return_urls import ReturnURLsField
 from tenants.sealed_forms import SealedInput
 
 from .display import day
@@ -52,6 +53,12 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         widget=ScopeBoxes,
         error_messages={"invalid_choice": "“%(value)s” is not a scope of the catalogue."},
     )
+    return_urls = ReturnURLsField(
+        label="Return URLs",
+        required=False,
+        help_text="Where a consent link may send the browser once a consent has ended, one a line: addresses of the "
+        "product that asks. Compared to the letter; https only, but for localhost. Nothing secret is sent along.",
+    )
 
     constraint_fields = {"registration_client_id_unique": "client_id", "registration_name_unique": "name"}
     hidden_but_checked = frozenset({"archived_at", "tenant", "cloud"})  # tenant and cloud may stand read-only
@@ -72,6 +79,7 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         if self.instance.pk:
             self.stored = Credential.objects.current().filter(registration=self.instance).first()
             self.initial["scopes"] = self.instance.scope_names
+            self.initial["return_urls"] = self.instance.return_urls
         if "client_id" in self.fields:  # room for the spaces and braces that are copied along
             self.fields["client_id"].widget.attrs.pop("maxlength", None)
             self.fields["client_id"].validators = []
@@ -144,6 +152,15 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         ScopeSelection.objects.filter(registration=self.instance, scope__in=before - ticked).delete()
         ScopeSelection.objects.bulk_create(
             [ScopeSelection(registration=self.instance, scope=name) for name in sorted(ticked - before)]
+        )
+
+    def save_return_urls(self) -> None:
+        entered, before = self.cleaned_data["return_urls"], self.initial.get("return_urls", [])
+        use = RedirectURI.Use.RETURN
+        gone = [uri for uri in before if uri not in entered]
+        RedirectURI.objects.filter(registration=self.instance, use=use, uri__in=gone).delete()
+        RedirectURI.objects.bulk_create(
+            [RedirectURI(registration=self.instance, use=use, uri=uri) for uri in entered if uri not in before]
         )
 
     @sensitive_variables()

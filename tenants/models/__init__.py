@@ -2,7 +2,7 @@ from .access import TenantAccess
 from .canary import KeyCanary
 from .credential import Credential
 from .event import Event
-from .registration import AppRegistration, ScopeSelection
+from .registration import AppRegistration, RedirectURI, ScopeSelection
 from .tenant import Tenant
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Credential",
     "Event",
     "KeyCanary",
+    "RedirectURI",
     "ScopeSelection",
     "Tenant",
     "TenantAccess",

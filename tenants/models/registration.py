@@ -152,6 +152,11 @@ class AppRegistration(Watched):
         ticked = {selection.scope for selection in self.scope_selections.all()}
         return [name for name in scopes.CATALOGUE if name in ticked]
 
+    @property
+    def return_urls(self) -> list[str]:
+        """Where a link of this registration may send a browser once a consent has ended, to the letter."""
+        return list(self.redirect_uris.filter(use=RedirectURI.Use.RETURN).values_list("uri", flat=True))
+
 
 class ScopeSelectionQuerySet(TenantScopedQuerySet["ScopeSelection"]):
     tenant_path = "registration__tenant"
@@ -170,3 +175,28 @@ class ScopeSelection(models.Model):
 
     def __str__(self) -> str:
         return self.scope
+
+
+class RedirectURIQuerySet(TenantScopedQuerySet["RedirectURI"]):
+    tenant_path = "registration__tenant"
+
+
+class RedirectURI(models.Model):
+    """An address outside Tenantry that people may be sent to for a registration, to the letter."""
+
+    class Use(models.TextChoices):
+        RETURN = "return", "return URL"  # where a browser goes once a consent has ended
+
+    registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="redirect_uris")
+    use = models.CharField(max_length=10, choices=Use.choices, default=Use.RETURN)
+    uri = models.CharField("URI", max_length=300)
+
+    objects = RedirectURIQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["uri"]
+        verbose_name = "redirect URI"
+        constraints = [models.UniqueConstraint("registration", "use", "uri", name="redirect_uri_once")]
+
+    def __str__(self) -> str:
+        return self.uri
