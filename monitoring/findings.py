@@ -5,9 +5,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.dispatch import receiver
+from django.utils import timezone
 
 from oauth.models import Connection
-from oauth.signals import Observation, Seen, observed
+from oauth.signals import Observation, Seen, disconnected, observed
 from tenants.models import AppRegistration, Credential, Tenant
 
 from . import alerts
@@ -37,6 +38,12 @@ def record(sender: Any, observation: Observation, **kwargs: Any) -> None:
                 _resolve(finding, observation)
         if was_inhibiting:
             _end_silence(subject)
+
+
+@receiver(disconnected)
+def close_quietly(sender: Any, connections: list[Connection], **kwargs: Any) -> None:
+    """What was wrong with them is over without a word to anybody: they were ended on purpose."""
+    Finding.objects.open().filter(connection__in=connections).update(resolved_at=timezone.now())
 
 
 def _is_over(kind: str, observation: Observation) -> bool:

@@ -4,7 +4,8 @@ from celery import shared_task
 from celery.contrib.django.task import DjangoTask
 from django.utils import timezone
 
-from oauth.models import ConsentAttempt
+from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount
+from oauth.tasks import look_at_grant, send_mails, try_again
 
 from . import alerts, sweep
 from .models import Delivery, Sweep
@@ -47,4 +48,11 @@ def reconcile() -> None:
             work_on_sweep.delay_on_commit(running.pk)
     if Delivery.objects.due().exists():
         deliver_due.delay_on_commit()
+    if Mail.objects.due().exists():
+        send_mails.delay_on_commit()
+    for attempt in ConsentAttempt.objects.to_try_again()[:100]:
+        try_again.delay_on_commit(str(attempt.pk))
+    for grant in AdminGrant.objects.to_look_at()[:100]:
+        look_at_grant.delay_on_commit(grant.pk)
     ConsentAttempt.objects.forget_expired_flows()
+    RequestCount.objects.forget_old()

@@ -23,6 +23,11 @@ def _name(kind: str, key: object = "") -> str:
     return f"{'__Host-' if settings.SITE_IS_HTTPS else ''}{kind}-{key}"
 
 
+def _age() -> str:
+    """What a cookie's value begins with, so that values sort by age."""
+    return f"{int(time.time()):012d}"
+
+
 def _held(request: HttpRequest, kind: str, key: str) -> list[str]:
     """Names of this kind's cookies. What is not shaped like a name of ours may not even be deletable."""
     shape = re.compile(re.escape(_name(kind)) + key)
@@ -31,14 +36,14 @@ def _held(request: HttpRequest, kind: str, key: str) -> list[str]:
 
 def remember_link(request: HttpRequest, response: HttpResponse, link: Link) -> None:
     """From now on this browser may use the link, until it ends or its token changes."""
-    name = _name("link", link.pk)
-    others = [other for other in _held(request, "link", "[0-9]{1,19}") if other != name]
-    others.sort(key=lambda other: int(other.rpartition("-")[2]))
+    name = _name("link", link.public_id.hex)
+    others = [other for other in _held(request, "link", "[0-9a-f]{32}") if other != name]
+    others.sort(key=request.COOKIES.__getitem__)
     for other in others[: max(0, len(others) - MAX_LINKS + 1)]:
         response.delete_cookie(other, samesite="Lax")
     response.set_signed_cookie(
         name,
-        str(link.pk),
+        f"{_age()}.{link.pk}",
         salt=_salt(link),
         max_age=link.expires_at - timezone.now(),
         secure=settings.SITE_IS_HTTPS,
@@ -50,9 +55,10 @@ def remember_link(request: HttpRequest, response: HttpResponse, link: Link) -> N
 def opened(request: HttpRequest, link: Link) -> bool:
     """Whether this browser came by the link's own address, and not by one that was copied."""
     try:
-        return request.get_signed_cookie(_name("link", link.pk), salt=_salt(link)) == str(link.pk)
+        value = request.get_signed_cookie(_name("link", link.public_id.hex), salt=_salt(link))
     except (BadSignature, KeyError):
         return False
+    return str(value).partition(".")[2] == str(link.pk)
 
 
 def _salt(link: Link) -> str:
@@ -66,7 +72,7 @@ def remember_attempt(request: HttpRequest, response: HttpResponse, attempt: Cons
         response.delete_cookie(name, samesite="None")
     response.set_cookie(
         _name("attempt", attempt.pk.hex),
-        f"{int(time.time()):012d}.{secret}",  # so that they sort by age
+        f"{_age()}.{secret}",
         max_age=GOOD_FOR,
         # Microsoft's answer is a POST from another site, which carries neither Lax nor insecure cookies. Chromium and
         # Firefox take a Secure cookie from http://localhost, too.
@@ -79,6 +85,11 @@ def remember_attempt(request: HttpRequest, response: HttpResponse, attempt: Cons
 def secret_of(request: HttpRequest, attempt_id: UUID) -> str:
     """The secret this browser holds of the attempt, empty if none."""
     return request.COOKIES.get(_name("attempt", attempt_id.hex), "").partition(".")[2]
+
+
+def attempts_held(request: HttpRequest) -> list[UUID]:
+    """The attempts this browser says it started; `started` knows whether it did."""
+    return [UUID(name.rpartition("-")[2]) for name in _held(request, "attempt", "[0-9a-f]{32}")[:MAX_ATTEMPTS]]
 
 
 def started(request: HttpRequest, attempt: ConsentAttempt) -> bool:

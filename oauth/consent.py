@@ -1,66 +1,50 @@
 """A consent, from the press of the button to the stored connection. Views parse and render; this decides."""
 
 import json
-import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_variables
 
+from tenants.clouds import Cloud
 from tenants.fields import SecretUnreadable
 from tenants.models import AppRegistration, Credential, Event
-from tenants.scopes import permissions_for, request_scopes
+from tenants.scopes import request_scopes
 
+from . import approval, attempts, mails, pins
+from .attempts import CannotStart, Started
 from .entra import EntraClient, Grant
-from .errors import CODES, ERRORS, SUBERRORS, AnswerRejected, EntraError, EntraRefused, EntraUnreachable
+from .errors import AnswerRejected, EntraError, EntraRefused, EntraUnreachable
+from .graph import NO_MAILBOX, GraphClient, GraphRefused
 from .health import (
-    NO_SECRET,
+    OF_ONE_DIRECTORY,
     ONLY_IN_CONSENT,
-    UNREADABLE,
-    UNVERIFIED,
     RegistrationToAsk,
     Verdict,
     incident_of,
     registration_to_ask,
     subject_of,
 )
-from .id_token import PERSONAL, Identity
+from .http import HttpClient
+from .id_token import Identity
 from .models import Connection, ConsentAttempt, Link
-from .models.link import digest
 from .signals import Observation, Seen, observed
 
-TRIES_AN_HOUR = 20
+# A consent takes a while to be known everywhere at Microsoft; until then the token endpoint says it is missing.
+SPREADS_WITHIN = timedelta(seconds=60)
+SPREAD_PAUSE = timedelta(seconds=3)
+NOT_SPREAD_YET = "consent_missing"
+
+UNREADABLE_FLOW = "unreadable_flow"
+NOT_SPREAD = "not_spread"
+# What an attempt ends with where an administrator's approval is missing; the bare cancel says it without a word.
+WANTS_APPROVAL = frozenset(["cancelled", NOT_SPREAD_YET, "admin_consent_required"])
 
 Outcome = ConsentAttempt.Outcome
-_OUTCOMES = {"user_declined": Outcome.DECLINED, "cancelled": Outcome.CANCELLED}
-
-CHANGED = "registration_changed"
-UNREADABLE_FLOW = "unreadable_flow"
-
-# Who must act, by kind of fault; where a kind stands in the table twice, its first row counts.
-ACTORS: dict[str, str] = {
-    **{fault.kind: fault.actor for table in (ERRORS, SUBERRORS, CODES) for fault in reversed(table.values())},
-    **dict.fromkeys([NO_SECRET, UNREADABLE, UNVERIFIED, CHANGED, UNREADABLE_FLOW], "operator"),
-}
-
-
-class CannotStart(Exception):
-    """Nobody can be sent to Microsoft now, and no attempt was stored. `kind` says why, in a word."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
-
-
-class TooManyTries(CannotStart):
-    """This link was tried too often within an hour."""
 
 
 class _NotReady(Exception):
@@ -71,46 +55,33 @@ class _NotReady(Exception):
         self.seen = seen
 
 
-@dataclass(frozen=True)
-class Started:
-    """An attempt, what its browser must keep, and where it goes now."""
-
-    attempt: ConsentAttempt
-    browser: str = field(repr=False)
-    auth_uri: str = field(repr=False)
-
-
 # From our page to Microsoft
 
 
 @sensitive_variables()
 def start(link: Link) -> Started:
     """Begin an attempt, or raise CannotStart. The link must be usable."""
-    _refuse_a_loop(link)
+    attempts.refuse_a_loop(link)
     registration, credential = link.registration, _current(link.registration)
     names = registration.scope_names
     if not names:
         raise CannotStart("no_scopes")
+    directory = pins.directory_of(link)
     try:
         ask = _ready(registration, credential)
-        client = EntraClient(ask.cloud, registration.consent_directory, ask.client_id, ask.secret)
-        flow = client.begin(scopes=request_scopes(names, ask.cloud), redirect_uri=registration.redirect_uri)
+        client = EntraClient(ask.cloud, directory, ask.client_id, ask.secret)
+        flow = client.begin(
+            scopes=request_scopes(names, ask.cloud), redirect_uri=registration.redirect_uri, login_hint=link.account
+        )
     except (_NotReady, EntraRefused) as trouble:
-        seen = _incident(trouble, registration, credential)
+        seen = _incident(trouble, registration, credential, directory)
         _report(registration, credential, seen)
-        raise CannotStart(seen.kind if seen else "refused") from None
+        raise CannotStart(trouble.seen.kind if isinstance(trouble, _NotReady) else trouble.fault.kind) from None
     except EntraUnreachable:
         raise CannotStart("unreachable") from None
     except AnswerRejected as rejected:
         raise CannotStart(rejected.reason) from None
-    return _keep_attempt(link, flow, list(permissions_for(names)))
-
-
-def _refuse_a_loop(link: Link) -> None:
-    # Tries that came to nothing, from any browser. A link for many people has room for all of them.
-    tries = link.attempts.filter(connection=None, created_at__gt=timezone.now() - timedelta(hours=1)).count()
-    if tries >= TRIES_AN_HOUR + link.max_uses - link.uses:
-        raise TooManyTries("too_many_tries")
+    return attempts.keep(link, ConsentAttempt.Way.SIGN_IN, state=flow["state"], auth_uri=flow["auth_uri"], flow=flow)
 
 
 def _current(registration: AppRegistration) -> Credential | None:
@@ -125,57 +96,49 @@ def _ready(registration: AppRegistration, credential: Credential | None) -> Regi
     return ask
 
 
-@sensitive_variables()
-def _keep_attempt(link: Link, flow: Mapping[str, Any], permissions: list[str]) -> Started:
-    registration, browser = link.registration, secrets.token_urlsafe(32)
-    attempt = ConsentAttempt(
-        link=link,
-        cloud=registration.cloud,
-        directory=registration.consent_directory,
-        client_id=registration.client_id,
-        redirect_uri=registration.redirect_uri,
-        scopes=permissions,
-        state_digest=digest(flow["state"]),
-        browser_digest=digest(browser),
-    )
-    attempt.flow = json.dumps(flow)
-    attempt.save(force_insert=True)
-    return Started(attempt, browser, flow["auth_uri"])
-
-
 # Back from Microsoft
-
-
-def attempt_of(cloud_key: str, state: str, secret_of: Callable[[UUID], str]) -> ConsentAttempt | None:
-    """The attempt with this state, if it went to this cloud and this browser started it. Changes nothing."""
-    attempt = ConsentAttempt.objects.filter(state_digest=digest(state), cloud=cloud_key).first()
-    if attempt is None or not constant_time_compare(digest(secret_of(attempt.pk)), attempt.browser_digest):
-        return None
-    return attempt
 
 
 @sensitive_variables()
 def complete(attempt: ConsentAttempt, answer: Mapping[str, str]) -> None:
     """Redeem what Microsoft answered and keep what it gives.
 
-    The attempt must be claimed. It ends with an outcome: a connection, or the reason why there is none.
+    The attempt must be claimed. It ends with an outcome: a connection, or the reason why there is none. One exception:
+    where the consent has not spread at Microsoft yet, it is kept for another try (`next_at`), for a minute at most.
     """
     registration = attempt.link.registration
     credential = _current(registration)
     try:
         flow = _take_flow(attempt)
-        grant = _redeem(attempt, _ready(registration, credential), flow, answer)
+        ask = _ready(registration, credential)
+        grant = _redeem(attempt, ask, flow, answer)
+        account = pins.account_for(attempt.link, grant)
+        _demand_mailbox(ask.cloud, grant)
         with transaction.atomic():
-            _keep(attempt, grant)
+            _keep(attempt, account, grant)
     except SecretUnreadable:
-        _finish(attempt, Outcome.REJECTED, fault_kind=UNREADABLE_FLOW)
+        attempts.end(attempt, Outcome.REJECTED, fault_kind=UNREADABLE_FLOW)
     except (_NotReady, EntraError) as trouble:
+        if "code" in answer and _is_spreading(attempt, trouble):
+            _try_again_later(attempt, flow, answer)
+            return
         with transaction.atomic():
             _fail(attempt, trouble)
             # An error that a browser brings may be made up by whoever sits in front of it. With a code, it is our own
             # request that failed.
             if "code" in answer:
-                _report(registration, credential, _incident(trouble, registration, credential))
+                _report(registration, credential, _incident(trouble, registration, credential, attempt.directory))
+
+
+@sensitive_variables()
+def try_again(attempt: ConsentAttempt) -> None:
+    """Redeem once more what had not spread at Microsoft. The attempt must be claimed again."""
+    try:
+        kept = json.loads(attempt.flow.reveal("consent")) if attempt.flow is not None else {}
+    except SecretUnreadable:
+        attempts.end(attempt, Outcome.REJECTED, fault_kind=UNREADABLE_FLOW)
+        return
+    complete(attempt, kept.get("answer", {}))
 
 
 @sensitive_variables()
@@ -193,24 +156,50 @@ def _take_flow(attempt: ConsentAttempt) -> dict[str, Any]:
 def _redeem(
     attempt: ConsentAttempt, ask: RegistrationToAsk, flow: Mapping[str, Any], answer: Mapping[str, str]
 ) -> Grant:
-    registration = attempt.link.registration
-    asked = (attempt.cloud, attempt.directory, attempt.client_id)
-    if asked != (registration.cloud, registration.consent_directory, registration.client_id):
-        raise AnswerRejected(CHANGED, "The registration was changed while the person was at Microsoft.")
+    attempts.demand_unchanged(attempt)
     return EntraClient(ask.cloud, attempt.directory, ask.client_id, ask.secret).redeem(flow, answer)
 
 
+def _is_spreading(attempt: ConsentAttempt, trouble: Exception) -> bool:
+    return (
+        isinstance(trouble, EntraRefused)
+        and trouble.fault.kind == NOT_SPREAD_YET
+        and attempt.claimed_at is not None
+        and timezone.now() - attempt.claimed_at < SPREADS_WITHIN
+    )
+
+
 @sensitive_variables()
-def _keep(attempt: ConsentAttempt, grant: Grant) -> None:
+def _try_again_later(attempt: ConsentAttempt, flow: Mapping[str, Any], answer: Mapping[str, str]) -> None:
+    """The code stays good meanwhile: Microsoft did not take it."""
+    attempt.flow = json.dumps({**flow, "answer": dict(answer)})
+    attempt.next_at = timezone.now() + SPREAD_PAUSE
+    attempt.save(update_fields=["flow", "next_at"])
+
+
+@sensitive_variables()
+def _demand_mailbox(where: Cloud, grant: Grant) -> None:
+    """Refuse an account that has no mailbox. Where Graph cannot say, or was not asked for, the nightly check will."""
+    if "mailboxsettings.read" not in {name.lower() for name in grant.scopes}:
+        return
+    try:
+        http = HttpClient(where, connect=3, read=5)  # a person waits for this page
+        GraphClient(where, grant.access_token, http).mailbox_settings()
+    except GraphRefused as refused:
+        if refused.code == NO_MAILBOX:
+            raise AnswerRejected("no_mailbox", "This account has no mailbox at Microsoft 365.") from None
+    except EntraUnreachable:
+        pass
+
+
+@sensitive_variables()
+def _keep(attempt: ConsentAttempt, account: Identity, grant: Grant) -> None:
     """Store the connection, use the link and end the attempt; inside a transaction, so all of it or nothing."""
-    account = _account(attempt.link.registration, grant)
-    link = Link.objects.usable().select_for_update(of=("self",)).filter(pk=attempt.link_id).first()
-    if link is None:
-        raise AnswerRejected("link_unusable", "The link ended or was used up while the person was at Microsoft.")
+    link = attempts.use_link(attempt)
     connection, is_new = _connect(attempt, account, grant)
-    Link.objects.filter(pk=link.pk).update(uses=F("uses") + 1)
     attempt.connection = connection
-    _finish(attempt, Outcome.CONNECTED_WITH_LESS if connection.scopes_missing else Outcome.CONNECTED)
+    attempts.end(attempt, Outcome.CONNECTED_WITH_LESS if connection.scopes_missing else Outcome.CONNECTED)
+    approval.see(connection)
     Event.objects.record(
         verb="connected" if is_new else "reconnected",
         subject=connection,
@@ -218,22 +207,13 @@ def _keep(attempt: ConsentAttempt, grant: Grant) -> None:
         changes={"refresh_token": "changed"},
         reason=str(link),
     )
+    mails.tell_mailbox(connection, attempt)
     now = timezone.now()
     # The registration first, as in a sweep: two that lock the same findings in another order wait for each other.
     # Nothing but a consent can show that these are mended.
     proven = Observation(subject=attempt.link.registration, at=now, ruled_out=ONLY_IN_CONSENT)
     observed.send(sender=AppRegistration, observation=proven)
     observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
-
-
-def _account(registration: AppRegistration, grant: Grant) -> Identity:
-    """Whose grant it is, if the registration takes such accounts. Raises AnswerRejected."""
-    if grant.identity is None:
-        raise AnswerRejected("missing", "The answer names nobody.")
-    # Where the directory is given as a domain, this is all that can be compared; the rest redeem() did.
-    if grant.identity.tid == PERSONAL and registration.audience == registration.Audience.MY_ORG:
-        raise AnswerRejected("directory", "A personal account came back; the registration is for one organization.")
-    return grant.identity
 
 
 @sensitive_variables()
@@ -261,7 +241,9 @@ def _connect(attempt: ConsentAttempt, account: Identity, grant: Grant) -> tuple[
         defaults={"tenant_id": tenant_id, **fields},
     )
     if connection.tenant_id != tenant_id:
-        raise AnswerRejected("other_tenant", "This account is already connected for another tenant.")
+        if connection.disconnected_at is None or connection.tenant.archived_at is None:
+            raise AnswerRejected("other_tenant", "This account is already connected for another tenant.")
+        fields["tenant_id"] = tenant_id  # nobody is left there who could give it back
     if not is_new:
         for name, value in fields.items():
             setattr(connection, name, value)
@@ -275,29 +257,32 @@ def _connect(attempt: ConsentAttempt, account: Identity, grant: Grant) -> tuple[
 def _fail(attempt: ConsentAttempt, trouble: _NotReady | EntraError) -> None:
     match trouble:
         case EntraRefused():
-            attempt.error = trouble.error[:60]
-            attempt.codes = list(trouble.codes)
-            attempt.trace_id = trouble.trace_id[:60]
-            attempt.correlation_id = trouble.correlation_id[:60]
-            kind = trouble.fault.kind
-            _finish(attempt, _OUTCOMES.get(kind, Outcome.REFUSED), fault_kind=kind)
+            has_waited = trouble.fault.kind == NOT_SPREAD_YET and attempt.next_at is not None
+            attempts.end_refused(attempt, trouble, NOT_SPREAD if has_waited else "")
+            if attempt.fault_kind in WANTS_APPROVAL:
+                approval.doubt(attempt)
         case AnswerRejected():
-            _finish(attempt, Outcome.REJECTED, fault_kind=trouble.reason)
+            attempts.end(attempt, Outcome.REJECTED, fault_kind=trouble.reason)
+            if trouble.reason in pins.MISMATCHES:
+                mails.tell_of_mismatch(attempt)
         case _NotReady():
-            _finish(attempt, Outcome.REJECTED, fault_kind=trouble.seen.kind)
-        case _:
-            _finish(attempt, Outcome.UNREACHABLE)
+            attempts.end(attempt, Outcome.REJECTED, fault_kind=trouble.seen.kind)
+        case EntraUnreachable():
+            attempts.end(attempt, Outcome.UNREACHABLE, fault_kind=trouble.kind)
 
 
 def _incident(
-    trouble: _NotReady | EntraError, registration: AppRegistration, credential: Credential | None
+    trouble: _NotReady | EntraError, registration: AppRegistration, credential: Credential | None, directory: str
 ) -> Seen | None:
-    """What an operator must mend about the registration, if that is the trouble."""
+    """What an operator must mend about the registration, if that is the trouble and not the directory a link names."""
     if isinstance(trouble, _NotReady):
         return trouble.seen
-    if isinstance(trouble, EntraRefused) and trouble.fault.scope == "registration":
-        return incident_of(trouble, registration.name, credential.hint if credential else "")
-    return None
+    if not isinstance(trouble, EntraRefused) or trouble.fault.scope != "registration":
+        return None
+    is_elsewhere = pins.names_a_directory(directory) and directory != registration.directory
+    if is_elsewhere and trouble.fault.kind in OF_ONE_DIRECTORY:
+        return None
+    return incident_of(trouble, registration.name, credential.hint if credential else "")
 
 
 def _report(registration: AppRegistration, credential: Credential | None, seen: Seen | None) -> None:
@@ -308,12 +293,3 @@ def _report(registration: AppRegistration, credential: Credential | None, seen: 
     observation = Observation(subject=subject, at=timezone.now(), faults=(seen,), ruled_out=frozenset())
     with transaction.atomic():
         observed.send(sender=type(subject), observation=observation)
-
-
-def _finish(attempt: ConsentAttempt, outcome: str, *, fault_kind: str = "") -> None:
-    attempt.outcome = outcome
-    attempt.fault_kind = fault_kind[:40]
-    attempt.flow = None
-    attempt.finished_at = timezone.now()
-    said = ["error", "codes", "trace_id", "correlation_id"]
-    attempt.save(update_fields=["outcome", "fault_kind", "flow", "finished_at", "connection", *said])

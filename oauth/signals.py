@@ -1,4 +1,7 @@
-"""`observed`: what was seen of one subject, sent inside the transaction that saves it. monitoring listens."""
+"""What monitoring listens to, each sent inside the transaction that saves it.
+
+`observed`: what was seen of one subject. `disconnected`: connections were ended on purpose.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,3 +44,4 @@ class Observation:
 
 
 observed = Signal()  # sender: the subject's class; observation=Observation
+disconnected = Signal()  # sender: Connection; connections=list[Connection]

@@ -1,5 +1,8 @@
 from .attempt import ConsentAttempt
 from .connection import Connection
+from .grant import AdminGrant
+from .limit import RequestCount
 from .link import Link
+from .mail import Mail
 
-__all__ = ["Connection", "ConsentAttempt", "Link"]
+__all__ = ["AdminGrant", "Connection", "ConsentAttempt", "Link", "Mail", "RequestCount"]

@@ -1,13 +1,15 @@
 import uuid
 from typing import Self
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from tenants.fields import SealedField
 from tenants.models import AppRegistration, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 from tenants.models.watched import Watched
+
+from ..signals import disconnected
 
 
 class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
@@ -19,6 +21,19 @@ class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
             tenant__archived_at=None,
             registration__archived_at=None,
         )
+
+    def disconnect(self) -> list["Connection"]:
+        """End these on purpose: never looked at again, their tokens shredded. Those that were not ended before.
+
+        Whoever else holds something of them hears of it by the signal `disconnected`.
+        """
+        with transaction.atomic():
+            rows = list(self.select_for_update(of=("self",)).select_related("tenant").order_by("pk"))
+            these = Connection.objects.filter(pk__in=[row.pk for row in rows])
+            these.update(refresh_token=None)
+            these.filter(disconnected_at=None).update(disconnected_at=timezone.now())
+            disconnected.send(sender=Connection, connections=rows)
+        return [row for row in rows if row.disconnected_at is None]
 
 
 class Connection(Watched):

@@ -1,5 +1,6 @@
 import hashlib
 import secrets
+import uuid
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -10,12 +11,18 @@ from django.utils import timezone
 from tenants.models import AppRegistration, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 
+from .connection import Connection
+
 GOOD_FOR = timedelta(days=14)
 
 
 def digest(token: str) -> str:
     """What is stored of a token or state: its SHA-256, so that the database holds nothing that opens anything."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def default_expiry() -> datetime:
@@ -27,38 +34,78 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         self, *, tenant: Tenant, registration: AppRegistration, created_by: Any, **fields: Any
     ) -> tuple["Link", str]:
         """A new link, and its token: handed out once, only its digest is kept."""
-        token = secrets.token_urlsafe(32)
+        token = new_token()
         link = self.create(
             tenant=tenant, registration=registration, created_by=created_by, token_digest=digest(token), **fields
         )
         return link, token
 
     def usable(self) -> Self:
-        """Links that may still start a consent: not expired, revoked or used up, and nothing behind them put away."""
+        """Links that still open something: not expired, revoked or used up, and nothing behind them put away.
+
+        Whoever wants to disconnect may do so while their tenant is suspended.
+        """
+        looked_after = models.Q(tenant__suspended_at=None, tenant__archived_at=None, registration__archived_at=None)
         return self.filter(
+            looked_after | models.Q(purpose=Link.Purpose.DISCONNECT),
+            models.Q(parent=None) | models.Q(parent__revoked_at=None),
             revoked_at=None,
             expires_at__gt=timezone.now(),
             uses__lt=models.F("max_uses"),
-            tenant__archived_at=None,
-            tenant__suspended_at=None,
-            registration__archived_at=None,
         )
+
+    def readable(self) -> Self:
+        """Usable links, and those by which a connection was ended: whoever opens one again reads that it is."""
+        ended = models.Q(
+            purpose=Link.Purpose.DISCONNECT,
+            connection__disconnected_at__isnull=False,
+            revoked_at=None,
+            expires_at__gt=timezone.now(),
+        )
+        return self.filter(ended | models.Q(pk__in=self.usable().values("pk")))
+
+    def revoke(self) -> "LinkQuerySet":
+        """End these, and whatever grew from them, at once. Those that were not revoked before."""
+        now = timezone.now()
+        ended = self.filter(revoked_at=None).update(revoked_at=now)
+        while ended:
+            ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
+        return Link.objects.filter(revoked_at=now)
 
     def for_token(self, token: str) -> "Link | None":
         """The usable link of this token, or None: unknown, expired, revoked and used look alike from outside."""
-        return self.usable().filter(token_digest=digest(token)).select_related("registration", "tenant").first()
+        return self.readable().filter(token_digest=digest(token)).first()
 
 
 class Link(models.Model):
-    """An address handed to somebody outside, good for a purpose until it expires or is used up."""
+    """An address handed to somebody outside, good for a purpose until it expires or is used up.
+
+    `public_id` stands in the clean addresses behind it: it opens nothing, and nobody can guess it.
+    """
 
     class Purpose(models.TextChoices):
         CONSENT = "consent", "consent"
+        APPROVAL = "approval", "approval by an administrator"
+        RECONNECT = "reconnect", "reconnect"
+        DISCONNECT = "disconnect", "disconnect"
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     purpose = models.CharField(max_length=20, choices=Purpose.choices, default=Purpose.CONSENT, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="links")
     registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="links")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, null=True, blank=True, related_name="links", editable=False
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", editable=False
+    )
+    from_copy = models.BooleanField("for whoever had a copied address", default=False, editable=False)
     token_digest = models.CharField(max_length=64, unique=True, editable=False)
+    sending = models.UUIDField(null=True, unique=True, editable=False)  # its place in the form it was sent by
+    sent_to = models.EmailField("for", blank=True, editable=False)
+    expected_address = models.EmailField("expected account", max_length=320, blank=True)
+    expected_directory = models.CharField("expected directory", max_length=253, blank=True)
+    return_url = models.CharField("return URL", max_length=300, blank=True)
     expires_at = models.DateTimeField(default=default_expiry)
     max_uses = models.PositiveIntegerField("good for how many consents", default=1)
     uses = models.PositiveIntegerField("completed consents", default=0, editable=False)
@@ -74,16 +121,43 @@ class Link(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        verbose_name = "consent link"
 
     def __str__(self) -> str:
-        return f"Consent link {self.pk} for {self.tenant}"  # a shared registration's name is not for every operator
+        # Without the name of the registration: a shared one's is not for every operator.
+        return f"{self.word} link {self.pk} for {self.tenant}"
+
+    @property
+    def word(self) -> str:
+        """What kind of link it is, in one word."""
+        return "Approval" if self.purpose == self.Purpose.APPROVAL else self.get_purpose_display().capitalize()
 
     @property
     def status(self) -> str:
-        """One word for lists: open, used, expired or revoked."""
-        if self.revoked_at:
+        """One word for lists: open, as `usable` has it, or what else: used, expired, paused or revoked."""
+        needs_tenant = self.purpose != self.Purpose.DISCONNECT
+        is_archived = bool(self.tenant.archived_at or self.registration.archived_at)
+        if self.revoked_at or (self.parent and self.parent.revoked_at) or (needs_tenant and is_archived):
             return "revoked"
         if self.uses >= self.max_uses:
             return "used"
-        return "expired" if self.expires_at <= timezone.now() else "open"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        return "paused" if needs_tenant and self.tenant.suspended_at else "open"
+
+    @property
+    def account(self) -> str:
+        """The account this link is for, as it is called; empty where any may come."""
+        return self.connection.address if self.connection else self.expected_address
+
+    def give_token(self) -> str:
+        """A new token, to be handed out once. The one before, and every browser that came by it, opens nothing more."""
+        token = new_token()
+        self.token_digest = digest(token)
+        self.save(update_fields=["token_digest"])
+        return token
+
+    def renew(self, expires_at: datetime) -> str:
+        """Open again until then, by a new token, to be handed out once; the one before opens nothing more."""
+        self.expires_at, self.revoked_at = expires_at, None
+        self.save(update_fields=["expires_at", "revoked_at"])
+        return self.give_token()

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from monitoring import alerts, sweep
 from monitoring.models import Finding, Sweep
+from oauth.errors import then_up_to
 from tenants.models import AppRegistration, Tenant
 
 ALL_WELL, FINDINGS, UNFINISHED = 0, 1, 2
@@ -69,7 +70,9 @@ class Command(BaseCommand):
         findings = list(Finding.objects.open().within(started))
         for finding in findings:
             self.stdout.write(f"{finding.get_severity_display()}: {finding.subject}: {finding.what}")
-            self.stdout.write(f"  Who must act: {finding.get_actor_display()}. {finding.remedy}")
+            self.stdout.write(f"  You: {finding.remedy}")
+            if others := then_up_to(finding.actor):
+                self.stdout.write(f"  It is then up to: {others}")
         self.stdout.write(f"Planned: {started.planned}")
         self.stdout.write(f"Checked: {started.done}")
         self.stdout.write(f"Could not be checked: {started.failed + started.set_aside}")

@@ -1,0 +1,41 @@
+"""Bells for what a consent leaves to do. Any of these may be lost, doubled or killed: rows say what is left."""
+
+from functools import partial
+from uuid import UUID
+
+from celery import current_app, shared_task
+from celery.contrib.django.task import DjangoTask
+from django.db import transaction
+
+from . import approval, consent, mails
+from .models import AdminGrant, ConsentAttempt
+
+
+def ring() -> None:
+    """Have the mails and alerts that are due sent once this transaction stands. Fails nobody if the broker is down."""
+    transaction.on_commit(send_mails.delay, robust=True)
+    # By its name, for monitoring's tasks import these.
+    transaction.on_commit(partial(current_app.send_task, "monitoring.tasks.deliver_due"), robust=True)
+
+
+@shared_task(base=DjangoTask)
+def send_mails() -> None:
+    """Send every mail to people outside whose time has come."""
+    mails.send_due()
+
+
+@shared_task(base=DjangoTask)
+def try_again(attempt_id: str) -> None:
+    """Redeem once more what had not spread at Microsoft."""
+    attempt = ConsentAttempt.objects.claim_again(UUID(attempt_id))
+    if attempt is not None:
+        consent.try_again(attempt)
+        ring()
+
+
+@shared_task(base=DjangoTask)
+def look_at_grant(grant_id: int) -> None:
+    """Read the directory's list of grants for what was reported."""
+    grant = AdminGrant.objects.claim(grant_id)
+    if grant is not None:
+        approval.look(grant)
