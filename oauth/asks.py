@@ -5,13 +5,42 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext, gettext_noop
 
-from tenants.scopes import ALWAYS, CATALOGUE, CONTAINS, GROUPS, SCOPES, Scope, family_of
+from tenants.scopes import ALWAYS, CATALOGUE, CONTAINS, GROUPS, OIDC, SCOPES, Scope, family_of, permissions_for
 
 ACCOUNT = gettext_noop("Your account")
 IDENTITY = gettext_noop("See your name and email address")
 ALWAYS_ASKED = {
     "MailboxSettings.Read": gettext_noop("See your mailbox settings, such as time zone and automatic replies"),
-    "User.Read": gettext_noop("See your profile"),
+    "User.Read": gettext_noop("See your profile, such as job title and phone number"),
+}
+
+SIGN_IN = {
+    "openid": gettext_noop("Sign you in with your account"),
+    "profile": gettext_noop("See your name"),
+    "email": gettext_noop("See your email address"),
+    "offline_access": gettext_noop("Keep the access while you are not signed in, until it is withdrawn"),
+}
+
+# The same for an administrator, who is told of each person who connects.
+OF_EACH = {
+    "Mail.Read": gettext_noop("read their mail"),
+    "Mail.ReadWrite": gettext_noop("read, change, move and delete their mail"),
+    "Mail.Send": gettext_noop("send mail as them"),
+    "Calendars.Read": gettext_noop("read their calendars"),
+    "Calendars.ReadWrite": gettext_noop("read and change their calendars"),
+    "Contacts.Read": gettext_noop("read their contacts"),
+    "Contacts.ReadWrite": gettext_noop("read and change their contacts"),
+    "Tasks.Read": gettext_noop("read their tasks"),
+    "Tasks.ReadWrite": gettext_noop("read and change their tasks"),
+    "IMAP.AccessAsUser.All": gettext_noop("read, change and delete their mail through IMAP"),
+    "POP.AccessAsUser.All": gettext_noop("read and delete their mail through POP"),
+    "SMTP.Send": gettext_noop("send mail as them through SMTP"),
+    "MailboxSettings.Read": gettext_noop("see their mailbox settings, such as time zone and automatic replies"),
+    "User.Read": gettext_noop("see their profile, such as job title and phone number"),
+    "openid": gettext_noop("sign them in with their account"),
+    "profile": gettext_noop("see their name"),
+    "email": gettext_noop("see their email address"),
+    "offline_access": gettext_noop("keep the access while they are not signed in, until it is withdrawn"),
 }
 
 READS_MAIL = {"Mail.Read", "Mail.ReadWrite", "IMAP.AccessAsUser.All", "POP.AccessAsUser.All"}
@@ -43,6 +72,14 @@ class Group:
 
     title: str
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One of Microsoft's permissions, by its own name and in words."""
+
+    name: str
+    sentence: str
 
 
 def granted_by(names: Collection[str]) -> list[Group]:
@@ -81,6 +118,19 @@ def withheld_by(names: Collection[str]) -> list[str]:
         *others,
         gettext("See your files, chats and meetings in OneDrive, SharePoint or Teams"),
     ]
+
+
+def permissions_by_name(names: Collection[str]) -> list[Permission]:
+    """Every permission that ticking these scopes asks Microsoft for, as administrators know them."""
+    asked = permissions_for(names)
+    widest = {scope.permission: scope.sentence for scope in _widest(asked)}
+    words = widest | {name: ALWAYS_ASKED[name] for name in asked if name in ALWAYS_ASKED} | SIGN_IN
+    return [Permission(name, gettext(words[name])) for name in (*asked, *OIDC)]
+
+
+def permissions_of_each(names: Collection[str]) -> list[Permission]:
+    """The same permissions, in words about each person who connects: "read their mail"."""
+    return [Permission(name, gettext(OF_EACH[name])) for name in (*permissions_for(names), *OIDC)]
 
 
 def sentences_for(permissions: Collection[str]) -> list[str]:
