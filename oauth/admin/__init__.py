@@ -1,1 +1,1 @@
-from . import connection, link  # noqa: F401  each registers its model
+from . import attempt, connection, grant, link, mail  # noqa: F401  each registers its model

@@ -1,22 +1,27 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Value
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 
 from monitoring.models import Finding
-from oauth.models import Connection
+from oauth.models import Connection, Link
 from tenants.admin import history
-from tenants.admin.archiving import disconnect
+from tenants.admin.attempts import MEND_LESS
 from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.checking import CheckNow
-from tenants.admin.counts import counted
-from tenants.admin.display import BAD, ago, badge, link_to, sees_platform, stacked
+from tenants.admin.counts import open_findings, with_findings
+from tenants.admin.display import ago, page_of, stacked
 from tenants.admin.pages import Button, Page
 from tenants.admin.panels import findings_panel, token_status
+from tenants.admin.sending import SendsLinks
 from tenants.admin.standing import StandingFilter, everything
-from tenants.models import AppRegistration
+
+from .handing_out import ReconnectForm, ask, not_reconnectable, shown_once
+from .of_registration import OfRegistration
 
 TokenStatus = Connection.TokenStatus
 
@@ -38,13 +43,13 @@ class ConnectionStanding(StandingFilter):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
+class ConnectionAdmin(CheckNow, SendsLinks, OfRegistration, ReadOnlyAdmin):
     list_display = ["account", "status", "finding_count", "checked", "refreshed", "for_registration"]
     list_filter = [ConnectionStanding, "tenant", "registration"]
     list_select_related = ["tenant", "registration"]
     search_fields = ["address", "person", "tenant__name"]
-    actions = ["check_now", "disconnect"]
-    page_actions = ("check_now", "disconnect")
+    actions = ["check_now", "send_link", "disconnect"]
+    page_actions = ("check_now", "send_link", "disconnect")
     fieldsets = [
         (None, {"fields": ["address", "person", "tenant", "for_registration", "tid", "oid", "public_id"]}),
         ("Grant", {"fields": ["status", "why_blocked", "granted", "missing", "client_id"]}),
@@ -55,27 +60,24 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
     def account(self, connection: Connection) -> Any:
         return stacked(connection.address, connection.tenant)
 
-    @admin.display(description="registration")
-    def for_registration(self, connection: Any) -> Any:
-        if connection.registration.tenant_id is None and not connection.sees_platform:
-            return "a shared registration"
-        return link_to(connection.registration)
-
     @admin.display(description="status", ordering="token_status")
     def status(self, connection: Connection) -> Any:
         return token_status(connection)
 
     @admin.display(description="blocked because")
     def why_blocked(self, connection: Connection) -> str:
-        return connection.blocked.replace("_", " ") or "It is not blocked."
+        return connection.blocked.replace("_", " ") or "-"
 
     @admin.display(description="granted")
     def granted(self, connection: Connection) -> str:
         return ", ".join(connection.scopes_granted) or "Nothing"
 
     @admin.display(description="asked for and not granted")
-    def missing(self, connection: Connection) -> str:
-        return ", ".join(connection.scopes_missing) or "Nothing: all that was asked for was granted."
+    def missing(self, connection: Connection) -> Any:
+        names = ", ".join(connection.scopes_missing)
+        if not names:
+            return "Nothing: all that was asked for was granted."
+        return names if connection.disconnected_at else stacked(names, MEND_LESS)
 
     @admin.display(description="public ID")
     def public_id(self, connection: Connection) -> str:
@@ -91,17 +93,10 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
 
     @admin.display(description="findings", ordering="finding_count")
     def finding_count(self, connection: Any) -> Any:
-        return badge(BAD, f"{connection.finding_count} open") if connection.finding_count else "none"
+        return open_findings(connection)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                sees_platform=Value(sees_platform(request.user)),
-                finding_count=counted(Finding.objects.visible_to(request.user).open(), "connection"),
-            )
-        )
+        return with_findings(super().get_queryset(request), request.user, "connection")
 
     @admin.action(description="Disconnect", permissions=["operate"])
     def disconnect(self, request: HttpRequest, queryset: Any) -> Any:
@@ -118,12 +113,15 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
         )
         if asked:
             return asked
-        connections = list(queryset)
-        disconnect(Connection.objects.filter(pk__in=[row.pk for row in connections]))
+        connections = Connection.objects.filter(pk__in=[row.pk for row in queryset]).disconnect()
         for connection in connections:
             history.record(request, connection, "disconnected")
         self.message_user(request, f"{', '.join(map(str, connections)) or 'Nothing'}: disconnected.", messages.SUCCESS)
         return None
+
+    @admin.action(description="Send reconnect link", permissions=["send"])
+    def send_link(self, request: HttpRequest, queryset: Any) -> Any:
+        return super().send_link(request, queryset)
 
     def offers(self, action: str, obj: Connection) -> bool:
         if action == "disconnect":
@@ -132,11 +130,9 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: Connection) -> Page:
         page = super().page(request, obj)
-        registration = AppRegistration.objects.visible_to(request.user).filter(pk=obj.registration_id, archived_at=None)
-        if request.user.has_perm("oauth.add_link") and obj.tenant.archived_at is None and registration.exists():
-            query = {"registration": obj.registration_id, "tenant": obj.tenant_id}
-            add = reverse("admin:oauth_link_add", query=query)
-            page.buttons.insert(0, Button("Create consent link", add, post=False))
+        if request.user.has_perm("oauth.add_link") and not not_reconnectable(obj):
+            reconnect = Button("Create reconnect link", self.own_url("reconnect", quote(obj.pk)), post=False)
+            page.buttons.insert(0, reconnect)
         page.put_wrong_first(
             findings_panel(
                 request,
@@ -146,3 +142,49 @@ class ConnectionAdmin(CheckNow, ReadOnlyAdmin):
             )
         )
         return page
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.reconnect_view)
+        return [path("<path:object_id>/reconnect/", view, name="oauth_connection_reconnect"), *super().get_urls()]
+
+    def reconnect_view(self, request: HttpRequest, object_id: str) -> Any:
+        """A link by which the owner of this account, and nobody else, connects it again."""
+        connection = self.get_object(request, unquote(object_id))
+        if connection is None:
+            return self._missing(request, object_id)
+        if not request.user.has_perm("oauth.add_link"):
+            raise PermissionDenied
+        if reasons := not_reconnectable(connection):
+            self.message_user(request, f"There can be no link to reconnect it. {' '.join(reasons)}", messages.ERROR)
+            return HttpResponseRedirect(page_of(connection))
+        posted = request.POST if request.method == "POST" else None
+        form = ReconnectForm(posted, connection=connection, user=request.user)
+        if posted is not None and form.is_valid():
+            return self._hand_out(request, connection, form)
+        return ask(
+            request,
+            self,
+            connection,
+            form,
+            title="Create reconnect link",
+            submit="Create link",
+            consequences=[
+                f"Whoever opens the link can reconnect {connection}, and no other account.",
+                "The same connection comes alive again, with its public ID and its history.",
+                "Its address is shown once, to be copied.",
+            ],
+        )
+
+    def _hand_out(self, request: HttpRequest, connection: Connection, form: ReconnectForm) -> HttpResponse:
+        with transaction.atomic():
+            link, token = Link.objects.mint(
+                tenant=connection.tenant,
+                registration=connection.registration,
+                created_by=request.user,
+                purpose=Link.Purpose.RECONNECT,
+                connection=connection,
+                return_url=form.cleaned_data.get("return_url", ""),
+                expires_at=form.expires_at(),
+            )
+            history.record(request, link, "added", changes={"connection": [None, str(connection)]})
+        return shown_once(request, self, link, token)

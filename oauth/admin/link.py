@@ -1,25 +1,39 @@
+from functools import partial
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import F, Value
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import F, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
-from oauth.models import Link
+from oauth import mails
+from oauth.models import ConsentAttempt, Link, Mail
 from tenants.admin import history
+from tenants.admin.attempts import attempts_panel, outcome_of, why, with_last_attempt
 from tenants.admin.base import TenantScopedAdmin
-from tenants.admin.display import GOOD, QUIET, badge, link_to, moment_of, sees_platform, stacked
-from tenants.admin.pages import Page
+from tenants.admin.counts import counted
+from tenants.admin.display import GOOD, QUIET, WARNING, ago, badge, link_to, moment_of, page_of, stacked, times
+from tenants.admin.funnel import funnel_of_link
+from tenants.admin.outgoing import state_of, tries_of
+from tenants.admin.pages import Button, Page, Panel
+from tenants.admin.panels import token_status
 from tenants.admin.standing import StandingFilter, everything
 from tenants.models import AppRegistration
 
-from .attempts import attempts_panel
+from .handing_out import DaysForm, ask, nearest_days, not_renewable, shown_once
 from .link_form import LinkForm
+from .mail import ring
+from .of_registration import OfRegistration
+from .sending import SendsMails
 
-STATUS = {"open": GOOD, "used": QUIET, "expired": QUIET, "revoked": QUIET}
+STATUS = {"open": GOOD, "paused": WARNING, "used": QUIET, "expired": QUIET, "revoked": QUIET}
+SHOWN = 20
+NOT_SENT_ANY_MORE = "The link was renewed."
 
 
 def _usable(rows: Any) -> Any:
@@ -30,6 +44,10 @@ def _over(rows: Any) -> Any:
     return rows.exclude(pk__in=Link.objects.usable().values("pk"))
 
 
+def _for_purpose(purpose: str, rows: Any) -> Any:
+    return rows.filter(purpose=purpose)
+
+
 class LinkStanding(StandingFilter):
     standings: ClassVar = {
         "all": ("All", everything),
@@ -38,62 +56,137 @@ class LinkStanding(StandingFilter):
     }
 
 
+class PurposeFilter(StandingFilter):
+    """Without those to disconnect, of which there is one for each consent."""
+
+    title = "purpose"
+    parameter_name = "purpose"
+    standings: ClassVar = {
+        "kept": ("All but to disconnect", lambda rows: rows.exclude(purpose=Link.Purpose.DISCONNECT)),
+        **{value: (str(words).capitalize(), partial(_for_purpose, value)) for value, words in Link.Purpose.choices},
+        "all": ("All", everything),
+    }
+
+
 @admin.register(Link)
-class LinkAdmin(TenantScopedAdmin):
+class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
     form = LinkForm
-    list_display = ["number", "state", "connected", "tenant", "for_registration", "opens", "expires"]
-    list_filter = [LinkStanding, "tenant", "registration"]
-    list_select_related = ["tenant", "registration", "created_by"]
-    search_fields = ["tenant__name", "created_by__username"]
+    list_display = [
+        "number",
+        "purpose_and_person",
+        "tenant_and_registration",
+        "state_and_end",
+        "last_attempt",
+        "consents",
+    ]
+    list_filter = [LinkStanding, PurposeFilter, "tenant", "registration"]
+    list_select_related = ["tenant", "registration", "created_by", "connection", "parent"]
+    search_fields = ["tenant__name", "created_by__username", "sent_to", "expected_address"]
     unsearchable = frozenset({"token_digest"})
     autocomplete_fields = ["registration", "tenant"]
     actions = ["revoke"]
     page_actions = ("revoke",)
-    fields = [
-        "for_registration", "for_tenant", "state", "connected", "opens", "last_opened_at", "expires_at", "revoked_at",
-        "made_by", "created_at",
-    ]  # fmt: skip
 
     class Media:
         js = ["operator/copy.js"]
 
+    # Columns
+
     @admin.display(description="link, made by", ordering="pk")
     def number(self, link: Link) -> Any:
-        return stacked(f"Link {link.pk}", f"by {link.created_by or 'Tenantry'}")
+        return stacked(f"Link {link.pk}", f"by {self.made_by(link)}")
 
-    @admin.display(description="registration")
-    def for_registration(self, link: Any) -> Any:
-        if link.registration.tenant_id is None and not link.sees_platform:
-            return "a shared registration"
-        return link_to(link.registration)
+    @admin.display(description="purpose, for", ordering="purpose")
+    def purpose_and_person(self, link: Link) -> Any:
+        return stacked(link.get_purpose_display(), _person_of(link))
+
+    @admin.display(description="tenant, registration", ordering="tenant__name")
+    def tenant_and_registration(self, link: Any) -> Any:
+        return stacked(link.tenant, self.for_registration(link))
+
+    @admin.display(description="status")
+    def state(self, link: Link) -> Any:
+        return badge(STATUS[link.status], link.status)
+
+    @admin.display(description="status, expires", ordering="expires_at")
+    def state_and_end(self, link: Link) -> Any:
+        return stacked(self.state(link), moment_of(link.expires_at))
+
+    @admin.display(description="last attempt", ordering="try_count")
+    def last_attempt(self, link: Any) -> Any:
+        tries = f", {link.try_count} tries" if link.try_count > 1 else ""
+        return next((stacked(outcome_of(last), f"{ago(last.created_at)}{tries}") for last in link.last_attempts), "-")
+
+    @admin.display(description="tries")
+    def tries(self, link: Any) -> int:
+        return link.try_count  # type: ignore[no-any-return]
+
+    @admin.display(description="consents", ordering="uses")
+    def consents(self, link: Link) -> Any:
+        return stacked(self.connected(link), f"opened {times(link.opens)}" if link.opens else "not opened")
+
+    # Fields of one link
+
+    @admin.display(description="consents")
+    def connected(self, link: Link) -> str:
+        return f"{link.uses} of {link.max_uses}"
 
     @admin.display(description="made by")
     def made_by(self, link: Link) -> str:
+        if link.parent_id:
+            return f"whoever had link {link.parent_id}"
         return str(link.created_by or "Tenantry itself")
 
     @admin.display(description="tenant")
     def for_tenant(self, link: Link) -> Any:
         return link_to(link.tenant)
 
-    @admin.display(description="status")
-    def state(self, link: Link) -> Any:
-        return badge(STATUS[link.status], link.status)
+    @admin.display(description="grown from")
+    def grown_from(self, link: Link) -> Any:
+        return link_to(link.parent)
 
-    @admin.display(description="expires", ordering="expires_at")
-    def expires(self, link: Link) -> Any:
-        return moment_of(link.expires_at)
+    @admin.display(description="expected account")
+    def account(self, link: Link) -> Any:
+        return link_to(link.connection) if link.connection else link.expected_address or "any"
 
-    @admin.display(description="consents", ordering="uses")
-    def connected(self, link: Link) -> str:
-        return f"{link.uses} of {link.max_uses}"
+    @admin.display(description="expected directory")
+    def directory_taken(self, link: Link) -> str:
+        audiences = AppRegistration.Audience
+        if link.connection:
+            return f"{link.connection.tid}, the account's"
+        if link.registration.audience == audiences.MY_ORG:
+            return f"{link.registration.directory}, the registration's own"
+        return link.expected_directory or "any"
+
+    @admin.display(description="return URL")
+    def returns_to(self, link: Link) -> str:
+        if not link.return_url or link.return_url in link.registration.return_urls:
+            return link.return_url or "none, it ends on a page of Tenantry"
+        return f"{link.return_url} (no longer a return URL of the registration: nobody is sent there)"
+
+    @admin.display(description="last attempt")
+    def came_of_it(self, link: Any) -> Any:
+        """In words, with what the person says they saw, and with what became of the connection since."""
+        if link.purpose == Link.Purpose.DISCONNECT:
+            return _end_by(link)
+        for last in link.last_attempts:
+            words = f"{last.status[:1].upper()}{last.status[1:]} ({ago(last.created_at)})"
+            if last.connection:
+                return format_html("{}<div>Its connection today: {}</div>", words, token_status(last.connection))
+            return stacked(words, why(last)) if last.told_code and not last.outcome else words
+        return "Opened, and not tried yet." if link.opens else "Not opened yet."
 
     # Making one
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
-            return [(None, {"fields": self.fields})]
+            return _fieldsets_of(obj)
         whose = ["registration", "tenant"] if _sees_shared(request) else ["registration"]
-        return [(None, {"fields": [*whose, "max_uses", "days"]})]
+        return [
+            (None, {"fields": [*whose, "max_uses", "days"]}),
+            ("For whom", {"fields": ["expected_address", "expected_directory"]}),
+            ("Afterwards", {"fields": ["return_url"]}),
+        ]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -106,12 +199,14 @@ class LinkAdmin(TenantScopedAdmin):
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Link:
         """The row is minted, for its token must be: nobody can read it again later, not from the database either."""
         chosen = form.cleaned_data
+        pins = ("expected_address", "expected_directory", "return_url")
         link, token = Link.objects.mint(
             tenant=chosen["tenant"],
             registration=chosen["registration"],
             created_by=request.user,
             max_uses=chosen["max_uses"],
             expires_at=form.expires_at(),
+            **{name: chosen[name] for name in pins},
         )
         vars(link)["token"] = token  # for the page that hands it out, in this answer only
         return link
@@ -123,27 +218,31 @@ class LinkAdmin(TenantScopedAdmin):
         """There is nothing related."""
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> Any:
-        address = settings.SITE_URL + reverse("oauth:open", args=[obj.token])
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Consent link",
-            "link": obj,
-            "address": address,
-            "opts": self.opts,
-            "media": self.media,
-        }
-        response = TemplateResponse(request, "admin/oauth/link/made.html", context)
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return shown_once(request, self, obj, obj.token)
 
     # Looking at one
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(sees_platform=Value(sees_platform(request.user)))
+        links = super().get_queryset(request).annotate(try_count=counted(ConsentAttempt.objects.all(), "link"))
+        return with_last_attempt(links)
+
+    def page(self, request: HttpRequest, obj: Link) -> Page:
+        page = super().page(request, obj)
+        if self.may_hand_out(request):
+            if not not_renewable(obj):
+                page.buttons.insert(0, Button("Renew", self.own_url("renew", quote(obj.pk)), post=False))
+            elif obj.purpose == Link.Purpose.CONSENT and obj.status == "used":
+                query = {"registration": obj.registration_id, "tenant": obj.tenant_id}
+                another = reverse("admin:oauth_link_add", query=query)
+                page.buttons.insert(0, Button("Create another", another, post=False))
+        page.panels += [funnel_of_link(request, obj), attempts_panel(request, obj), _mails(request, obj)]
+        page.panels += [panel for panel in [_children(request, obj)] if panel.rows]
+        return page
+
+    # Ending one, and opening it again
 
     def offers(self, action: str, obj: Link) -> bool:
-        return obj.status == "open"
+        return obj.status in ("open", "paused")
 
     @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: Any) -> Any:
@@ -153,23 +252,146 @@ class LinkAdmin(TenantScopedAdmin):
             queryset,
             title="Revoke",
             consequences=[
-                "Whoever opens it from now on is told that it does not work.",
+                "Whoever opens it from now on is told that it does not work. So do the links that grew from it.",
                 "What is connected stays connected.",
             ],
         )
         if asked:
             return asked
         links = list(queryset)
-        Link.objects.filter(pk__in=[link.pk for link in links]).update(revoked_at=timezone.now())
-        for link in links:
-            history.record(request, link, "revoked")
+        with transaction.atomic():
+            for link in Link.objects.filter(pk__in=[link.pk for link in links]).revoke().select_related("tenant"):
+                history.record(request, link, "revoked")
         self.message_user(request, f"{', '.join(map(str, links)) or 'Nothing'}: revoked.", messages.SUCCESS)
         return None
 
-    def page(self, request: HttpRequest, obj: Link) -> Page:
-        page = super().page(request, obj)
-        page.panels.append(attempts_panel(request, obj))
-        return page
+    def may_hand_out(self, request: HttpRequest) -> bool:
+        return self.has_operate_permission(request) and self.has_add_permission(request)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.renew_view)
+        return [path("<path:object_id>/renew/", view, name="oauth_link_renew"), *super().get_urls()]
+
+    def renew_view(self, request: HttpRequest, object_id: str) -> Any:
+        """A new address for this link, for a time that is asked for."""
+        link = self.get_object(request, unquote(object_id))
+        if link is None:
+            return self._missing(request, object_id)
+        if not self.may_hand_out(request):
+            raise PermissionDenied
+        form = DaysForm(request.POST if request.method == "POST" else None, initial={"days": nearest_days(link)})
+        if request.method == "POST" and form.is_valid():
+            return self._renew(request, link.pk, form)
+        mailed = [
+            f"Or it is mailed to {mail.address} in the words of its last mail, and not shown."
+            for mail in [mails.last_invitation(link)]
+            if mail
+        ]
+        return self._refused(request, link) or ask(
+            request,
+            self,
+            link,
+            form,
+            title=f"Renew link {link.pk} for {link.tenant}",
+            submit="Renew and show the new address",
+            mail=f"Renew and mail it to {link.sent_to} again" if mailed else "",
+            consequences=[
+                "It gets a new address, which is shown once. The old address stops at once, for whoever has it.",
+                "It is open again from now on, also if it was revoked or has expired.",
+                "A mail with its address that was not sent yet is not sent any more.",
+                *mailed,
+            ],
+        )
+
+    def _renew(self, request: HttpRequest, pk: int, form: DaysForm) -> HttpResponse:
+        with transaction.atomic():
+            link = self.get_queryset(request).select_for_update(of=("self",)).get(pk=pk)
+            refused = self._refused(request, link)
+            if refused:
+                return refused
+            before = link.expires_at
+            token = link.renew(form.expires_at())
+            Mail.objects.filter(link=link).withdraw(NOT_SENT_ANY_MORE)
+            changes = {"expires at": [f"{before:%Y-%m-%d %H:%M} UTC", f"{link.expires_at:%Y-%m-%d %H:%M} UTC"]}
+            history.record(request, link, "renewed", changes=changes)
+            last = mails.last_invitation(link) if "mail" in request.POST else None
+            if last:
+                mails.invite_again(last)
+                history.record(request, link, "sent", changes={"for": [None, last.address]})
+                ring()
+        if last:
+            self.message_user(request, f"It was renewed, and is on its way to {last.address}.", messages.SUCCESS)
+            return HttpResponseRedirect(page_of(link))
+        return shown_once(request, self, link, token)
+
+    def _refused(self, request: HttpRequest, link: Link) -> HttpResponse | None:
+        reason = not_renewable(link)
+        if not reason:
+            return None
+        self.message_user(request, f"It was not renewed. {reason}", messages.ERROR)
+        return HttpResponseRedirect(page_of(link))
+
+
+def _fieldsets_of(link: Link) -> Any:
+    """What there is to tell of this link."""
+    about = ["purpose", "state", "for_tenant", "for_registration", "made_by", "created_at"]
+    about += ["grown_from"] if link.parent_id else []
+    whom = [*(["sent_to"] if link.sent_to else []), "account", "directory_taken", "returns_to"]
+    outcome = ["came_of_it", "connected", "opens", "last_opened_at", "tries", "expires_at"]
+    outcome += ["revoked_at"] if link.revoked_at else []
+    return [
+        (None, {"fields": about}),
+        ("For whom", {"fields": whom}),
+        ("What came of it", {"fields": outcome}),
+    ]
+
+
+def _person_of(link: Link) -> str:
+    """Whom this link was sent to, and whom alone it takes."""
+    words = [f"only {link.account}"] if link.account else []
+    words += [f"mailed to {link.sent_to}"] if link.sent_to else []
+    return ", ".join(words) or "anybody who has it"
+
+
+def _end_by(link: Link) -> str:
+    """What came of a link to disconnect: what became of its connection."""
+    ended_at = link.connection.disconnected_at if link.connection else None
+    if ended_at is None:
+        return "Used, and the account was connected again." if link.uses else "Not used: the account is connected."
+    return f"Disconnected {'by it' if link.uses else 'in another way'} ({ago(ended_at)})"
+
+
+def _mails(request: HttpRequest, link: Link) -> Panel:
+    connected = link.attempts.exclude(connection=None).values("connection")
+    notices = Q(link__purpose=Link.Purpose.DISCONNECT, link__connection__in=connected)
+    rows = Mail.objects.visible_to(request.user).filter(Q(link=link) | notices)[:SHOWN]
+    return Panel(
+        title="Mails",
+        columns=["To", "What", "State", "Tries"],
+        rows=[[link_to(mail, mail.address), mail.get_kind_display(), state_of(mail), tries_of(mail)] for mail in rows],
+        empty="Tenantry sent no mail about it.",
+    )
+
+
+def _children(request: HttpRequest, link: Link) -> Panel:
+    children = (
+        Link.objects.visible_to(request.user).filter(parent=link).select_related("tenant", "registration", "parent")
+    )
+    return Panel(
+        title="Links that grew from it",
+        columns=["Link", "Status", "Opened", "Completed", "Made"],
+        rows=[
+            [
+                link_to(row),
+                badge(STATUS[row.status], row.status),
+                row.opens,
+                f"{row.uses} of {row.max_uses}",
+                ago(row.created_at),
+            ]
+            for row in children[:SHOWN]
+        ],
+        empty="None.",
+    )
 
 
 def _sees_shared(request: HttpRequest) -> bool:

@@ -1,7 +1,5 @@
 """Archiving and disconnecting: what is over is kept to be read, and what it held that opens anything is shredded."""
 
-from typing import Any
-
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -33,17 +31,7 @@ def archive_registrations(registrations: QuerySet[AppRegistration]) -> None:
     registrations.filter(archived_at=None).update(archived_at=timezone.now())
 
 
-def disconnect(connections: QuerySet[Connection]) -> None:
-    """On purpose: not looked at any more, its token shredded, its findings closed without a word to anybody."""
-    now = timezone.now()
-    rows = Connection.objects.filter(pk__in=list(connections.values_list("pk", flat=True)))
-    gone: Any = rows.values("pk")
-    Finding.objects.open().filter(connection__in=gone).update(resolved_at=now)
-    rows.update(refresh_token=None)
-    rows.filter(disconnected_at=None).update(disconnected_at=now)
-
-
 def _shred(of_them: Q) -> None:
     """Links and connections of these, and the findings about those connections."""
-    Link.objects.filter(of_them, revoked_at=None).update(revoked_at=timezone.now())
-    disconnect(Connection.objects.filter(of_them))
+    Link.objects.filter(of_them).revoke()
+    Connection.objects.filter(of_them).disconnect()

@@ -1,5 +1,6 @@
 """Numbers beside a row, each of what the user may see only, as subqueries of one list query."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -9,7 +10,7 @@ from monitoring.models import Finding
 from oauth.models import Connection
 from tenants.models import AppRegistration, Credential
 
-from .display import BAD, ends
+from .display import BAD, WARNING, badge, ends
 
 
 def counted(rows: QuerySet[Any], path: str) -> Coalesce:
@@ -22,9 +23,17 @@ def connections_of(user: Any, path: str) -> Coalesce:
     return counted(Connection.objects.visible_to(user).filter(disconnected_at=None), path)
 
 
-def findings_of(user: Any, *paths: str) -> Any:
-    """Open findings that lead to the outer row by any of these paths; one finding leads by one of them only."""
+def with_findings(rows: Any, user: Any, *paths: str) -> Any:
+    """With the open findings that lead to each row by any of these paths, and how many of them are critical.
+
+    One finding leads by one of the paths only.
+    """
     findings = Finding.objects.visible_to(user).open()
+    critical = findings.filter(severity=Finding.Severity.CRITICAL)
+    return rows.annotate(finding_count=_by_all(findings, paths), critical_count=_by_all(critical, paths))
+
+
+def _by_all(findings: QuerySet[Finding], paths: Sequence[str]) -> Any:
     first: Any
     first, *others = (counted(findings, path) for path in paths)
     for other in others:
@@ -32,14 +41,23 @@ def findings_of(user: Any, *paths: str) -> Any:
     return first
 
 
+def open_findings(row: Any, none: str = "none") -> Any:
+    """How many findings are open, red if one of them is critical. Takes a row of with_findings()."""
+    if not row.finding_count:
+        return none
+    return badge(BAD if row.critical_count else WARNING, f"{row.finding_count} open")
+
+
 def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet[Any]:
     """With what their list and their tenant's page tell: the current secret's end, connections, open findings."""
     current = Credential.objects.current().filter(registration=OuterRef("pk"))
+    registrations = with_findings(
+        registrations, user, "registration", "credential__registration", "connection__registration"
+    )
     return registrations.annotate(
         secret_id=Subquery(current.values("pk")),
         secret_ends_at=Subquery(current.values("ends_at")),
         connection_count=connections_of(user, "registration"),
-        finding_count=findings_of(user, "registration", "credential__registration", "connection__registration"),
     )
 
 

@@ -55,6 +55,10 @@ def ends(moment: datetime | None) -> tuple[str, str]:
     return (WARNING if left <= timedelta(days=settings.SECRET_WARN_DAYS) else GOOD), words
 
 
+def times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def ago(moment: datetime | None) -> str:
     """ "3 hours ago", by its largest unit."""
     if moment is None:
@@ -65,11 +69,11 @@ def ago(moment: datetime | None) -> str:
 
 
 def moment_of(moment: datetime | None) -> SafeString | str:
-    """A moment in the site's time zone."""
+    """A moment in the site's time zone, which it names."""
     if moment is None:
         return "-"
     return format_html(
-        '<time datetime="{}">{}</time>', moment.isoformat(), f"{timezone.localtime(moment):%Y-%m-%d %H:%M}"
+        '<time datetime="{}">{}</time>', moment.isoformat(), f"{timezone.localtime(moment):%Y-%m-%d %H:%M %Z}"
     )
 
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from tenants.client_address import client_address
 from tenants.models import Event, Tenant
 
 CHANGED = "changed"
@@ -24,7 +25,7 @@ def record(request: HttpRequest, subject: Model, verb: str, *, changes: dict[str
         subject=subject,
         tenant=subject if isinstance(subject, Tenant) else getattr(subject, "tenant", None),
         changes=changes,
-        address=request.META.get("REMOTE_ADDR", ""),
+        address=client_address(request),
     )
 
 

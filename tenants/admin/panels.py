@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from monitoring.models import Finding
 from oauth.models import Connection
@@ -16,12 +17,12 @@ TOKEN_STATUS = {"active": GOOD, "invalid": WARNING, "dead": BAD}
 
 
 def token_status(connection: Connection) -> Any:
-    """The grant's state, and what stands above it."""
+    """The grant's state, what stands above it, and whether it is smaller than what was asked for."""
     if connection.disconnected_at:
         return badge("quiet", "disconnected")
-    if connection.blocked:
-        return badge(WARNING, f"{connection.get_token_status_display()}, blocked")
-    return badge(TOKEN_STATUS[connection.token_status], connection.get_token_status_display())
+    kind, words = TOKEN_STATUS[connection.token_status], connection.get_token_status_display()
+    state = badge(WARNING, f"{words}, blocked") if connection.blocked else badge(kind, words)
+    return format_html("{} {}", state, badge(WARNING, "fewer scopes")) if connection.scopes_missing else state
 
 
 def severity(finding: Finding) -> Any:

@@ -6,23 +6,27 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from monitoring.models import Finding
-from oauth.models import Connection, Link
+from oauth.models import AdminGrant, Connection, Link
 from tenants import clouds
 from tenants.models import AppRegistration, Credential
 
 from . import history
+from .approvals import approvals_panel
 from .archiving import CONSEQUENCES, archive_registrations
+from .attempts import told_panel
 from .base import TenantScopedAdmin
 from .checking import CheckNow
-from .counts import secret_status, with_health
-from .display import BAD, ago, badge, day, ends, link_to, list_of, page_of, sees_platform, stacked
+from .counts import open_findings, secret_status, with_health
+from .display import BAD, ago, badge, day, ends, link_to, list_of, page_of, sees_platform, stacked, times
+from .funnel import funnel_of_registration
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
 from .scope_boxes import asked_for
+from .sending import SendsLinks
 from .standing import RegistrationStanding
 
 
@@ -38,15 +42,15 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
+class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
     autocomplete_fields = ["tenant"]
-    actions = ["check_now", "archive"]
-    page_actions = ("check_now", "archive")
+    actions = ["check_now", "send_link", "archive"]
+    page_actions = ("check_now", "send_link", "archive")
 
     class Media:
         js = ["operator/copy.js", "operator/registration.js"]
@@ -77,9 +81,7 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
 
     @admin.display(description="health", ordering="finding_count")
     def health(self, registration: Any) -> Any:
-        if registration.finding_count:
-            return badge(BAD, f"{registration.finding_count} open")
-        return "no findings" if registration.checked_at else "not checked yet"
+        return open_findings(registration, none="no findings" if registration.checked_at else "not checked yet")
 
     # Read-only parts of the form
 
@@ -108,6 +110,10 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
             return "None ticked."
         return f"{', '.join(names)}. Microsoft is asked for: {', '.join(asked_for(names).permissions)}."
 
+    @admin.display(description="return URLs")
+    def return_urls_shown(self, registration: AppRegistration) -> Any:
+        return format_html_join("", '<div class="change">{}</div>', ((uri,) for uri in registration.return_urls)) or "-"
+
     # The form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -119,11 +125,12 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
             ("Redirect URI", {"fields": ["redirect_uri_to_copy"]}),
             ("Client secret", {"fields": secret}),
             ("Scopes", {"fields": ["scopes" if may_type else "scopes_asked"]}),
+            ("Return URLs", {"fields": ["return_urls" if may_type else "return_urls_shown"]}),
             ("Alerts", {"fields": ["alert_emails"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["redirect_uri_to_copy", "stored_secret", "scopes_asked", "cloud_name"]
+        fixed = ["redirect_uri_to_copy", "stored_secret", "scopes_asked", "return_urls_shown", "cloud_name"]
         if obj:
             fixed.append("tenant")
         if self._is_granted(obj):
@@ -157,6 +164,7 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
     def save_model(self, request: HttpRequest, obj: AppRegistration, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         form.save_scopes()
+        form.save_return_urls()
         form.save_secret()
         if change and form.cleaned_data["secret"]:
             self.message_user(request, "Press “Check now” to try the new secret; open findings close when it works.")
@@ -199,9 +207,10 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
         return None
 
     def offers(self, action: str, obj: AppRegistration) -> bool:
-        return not obj.archived_at and (
-            action != "check_now" or AppRegistration.objects.live().filter(pk=obj.pk).exists()
-        )
+        if obj.archived_at or action == "archive":
+            return not obj.archived_at
+        is_shared = obj.tenant_id is None  # its links are sent from the tenants' list, where tenants are chosen
+        return AppRegistration.objects.live().filter(pk=obj.pk).exists() and not (action == "send_link" and is_shared)
 
     def page(self, request: HttpRequest, obj: AppRegistration) -> Page:
         page = super().page(request, obj)
@@ -222,9 +231,12 @@ class AppRegistrationAdmin(CheckNow, TenantScopedAdmin):
                 more=list_of(Finding, about=obj.pk),
             )
         )
+        page.above += [panel for panel in [told_panel(request, obj)] if panel.rows]
         page.panels += [
             connections_panel(request, Connection.objects.filter(registration=obj), more=list_of(Connection, **of_it)),
+            funnel_of_registration(request, obj),
             _links(request, obj, list_of(Link, **of_it)),
+            approvals_panel(request, AdminGrant.objects.filter(registration=obj), **of_it),
             _secrets(obj),
         ]
         return page
@@ -243,12 +255,24 @@ def _next_step(registration: AppRegistration) -> Any:
 
 
 def _links(request: HttpRequest, registration: AppRegistration, more: str) -> Panel:
-    links = Link.objects.visible_to(request.user).filter(registration=registration).select_related("tenant")
+    links = (
+        Link.objects.visible_to(request.user)
+        .filter(registration=registration)
+        .select_related("tenant", "registration", "connection", "parent")
+    )
+    links = links.exclude(purpose=Link.Purpose.DISCONNECT)
     return Panel(
         title="Consent links",
-        columns=["Link", "Status", "Opened", "Connected", "Made"],
+        columns=["Link", "For", "Status", "Opened", "Completed", "Made"],
         rows=[
-            [link_to(link), link.status, f"{link.opens} times", f"{link.uses} of {link.max_uses}", ago(link.created_at)]
+            [
+                link_to(link),
+                link.sent_to or link.account or "anybody who has it",
+                link.status,
+                times(link.opens),
+                f"{link.uses} of {link.max_uses}",
+                ago(link.created_at),
+            ]
             for link in links[:SHOWN]
         ],
         empty="None yet.",

@@ -8,19 +8,22 @@ from django.utils import timezone
 
 from monitoring.findings import announce_unheard
 from monitoring.models import Finding
-from oauth.models import Connection
+from oauth.models import AdminGrant, Connection
 from tenants.models import AppRegistration, Tenant, TenantAccess
 
 from . import history
 from .access import AccessInline
+from .approvals import approvals_panel
 from .archiving import CONSEQUENCES, archive_tenants
+from .attempts import failed_panel
 from .base import TenantScopedAdmin
 from .checking import CheckNow
-from .counts import connections_of, counted, findings_of, secret_status, with_health
-from .display import BAD, GOOD, QUIET, WARNING, badge, link_to, list_of, page_of
+from .counts import connections_of, counted, open_findings, secret_status, with_findings, with_health
+from .display import GOOD, QUIET, WARNING, badge, link_to, list_of, page_of
 from .forms import WholeRowForm
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
+from .sending import SendsLinks
 from .standing import TenantStanding
 
 
@@ -29,7 +32,7 @@ class TenantForm(WholeRowForm, forms.ModelForm):
 
 
 @admin.register(Tenant)
-class TenantAdmin(CheckNow, TenantScopedAdmin):
+class TenantAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     form = TenantForm
     fields = ["name", "slug", "contact_emails", "notes"]
     readonly_fields = ["status"]
@@ -37,8 +40,8 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
     list_display = ["name", "status", "finding_count", "registration_count", "connection_count"]
     list_filter = [TenantStanding]
     search_fields = ["name", "slug"]
-    actions = ["check_now", "suspend", "resume", "archive"]
-    page_actions = ("check_now", "suspend", "resume", "archive")
+    actions = ["check_now", "send_link", "suspend", "resume", "archive"]
+    page_actions = ("check_now", "send_link", "suspend", "resume", "archive")
     inlines = [AccessInline]
 
     @admin.display(description="registrations", ordering="registration_count")
@@ -51,9 +54,9 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
 
     @admin.display(description="open findings", ordering="finding_count")
     def finding_count(self, tenant: Any) -> Any:
-        if not tenant.finding_count:
-            return "none"
-        return badge(QUIET if tenant.suspended_at else BAD, f"{tenant.finding_count} open")
+        if tenant.suspended_at and tenant.finding_count:
+            return badge(QUIET, f"{tenant.finding_count} open")
+        return open_findings(tenant)
 
     @admin.display(description="status")
     def status(self, tenant: Tenant) -> Any:
@@ -126,21 +129,18 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
     def offers(self, action: str, obj: Tenant) -> bool:
         if obj.archived_at:
             return False
-        fits = {"check_now": not obj.suspended_at, "suspend": not obj.suspended_at, "resume": bool(obj.suspended_at)}
-        return fits.get(action, True)
+        if action == "resume":
+            return bool(obj.suspended_at)
+        return action == "archive" or not obj.suspended_at
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return not (obj and obj.archived_at) and super().has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                registration_count=counted(AppRegistration.objects.filter(archived_at=None), "tenant"),
-                connection_count=connections_of(request.user, "tenant"),
-                finding_count=findings_of(request.user, "tenant"),
-            )
+        tenants = with_findings(super().get_queryset(request), request.user, "tenant")
+        return tenants.annotate(
+            registration_count=counted(AppRegistration.objects.filter(archived_at=None), "tenant"),
+            connection_count=connections_of(request.user, "tenant"),
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -173,7 +173,7 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
                 title="App registrations",
                 columns=["Name", "Client secret", "Connections", "Open findings"],
                 rows=[
-                    [link_to(row), badge(*secret_status(row)), row.connection_count, row.finding_count or "none"]
+                    [link_to(row), badge(*secret_status(row)), row.connection_count, open_findings(row)]
                     for row in registrations[:SHOWN]
                 ],
                 empty="None yet. Add the one that was made in Entra for this tenant.",
@@ -182,6 +182,8 @@ class TenantAdmin(CheckNow, TenantScopedAdmin):
             connections_panel(
                 request, Connection.objects.filter(tenant=obj), more=list_of(Connection, tenant__id__exact=obj.pk)
             ),
+            failed_panel(request, obj),
+            approvals_panel(request, AdminGrant.objects.filter(tenant=obj), tenant__id__exact=obj.pk),
         ]
         return page
 

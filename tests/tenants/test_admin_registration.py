@@ -93,7 +93,7 @@ def test_a_registration_is_added_with_secret_and_scopes(client, tenant) -> None:
         ({"cloud": "china", "audience": "PersonalMicrosoftAccount"}, "audience", "no personal Microsoft accounts"),
         ({"scopes": ["Mail.ReadOnly", "SMTP.Send"]}, "scopes", "AADSTS70011"),
         ({"scopes": ["Files.Read"]}, "scopes", "“Files.Read” is not a scope of the catalogue"),
-        ({"alert_emails": "ops@example.com nobody"}, "alert_emails", "“nobody” is not an email address"),
+        ({"alert_emails": "ops@example.com, nobody"}, "alert_emails", "“nobody” is not an email address"),
         (
             {"secret": str(uuid.uuid4()), "secret_ends_on": NEXT_YEAR},
             "secret",

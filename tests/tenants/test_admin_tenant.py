@@ -214,3 +214,15 @@ def test_a_suspended_tenants_page_says_so(client, tenant) -> None:
     assert ">suspended<" in page
     assert "Nothing is checked while it is suspended." in page
     assert "Nothing is wrong." not in page
+
+
+@pytest.mark.parametrize(
+    ("severities", "colour"), [(["warning"], "warning"), (["warning", "critical"], "bad"), (["critical"], "bad")]
+)
+@pytest.mark.parametrize("listed", ["tenants_tenant", "tenants_appregistration", "oauth_connection"])
+def test_open_findings_are_red_only_where_one_is_critical(client, tenant, listed, severities, colour) -> None:
+    connection = make_connection(make_registration(tenant))
+    for kind, severity in enumerate(severities):
+        make_finding(tenant=tenant, connection=connection, kind=f"kind_{kind}", severity=severity)
+    page = client.get(reverse(f"admin:{listed}_changelist")).content.decode()
+    assert f'<span class="badge badge-{colour}">{len(severities)} open</span>' in page
