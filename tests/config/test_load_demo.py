@@ -78,3 +78,9 @@ def test_a_sandbox_that_does_not_answer_is_named(settings) -> None:
     with pytest.raises(CommandError, match="does not answer at http://127.0.0.1:1"):
         call_command("load_demo")
     assert not User.objects.exists()
+
+
+def test_in_one_directory_people_need_their_administrator(microsoft, cloud) -> None:
+    call_command("load_demo")
+    managed = {each["name"] for each in microsoft.world()["directories"] if each["managed_policy"]}
+    assert managed == {"Brook Dental"}

@@ -19,6 +19,7 @@ OPERATOR = "demo"
 
 # What the Microsoft in the box holds: a directory, its people (the first an administrator), and its app. An app whose
 # secret ends in so many days is entered in Tenantry too; the last one is left for whoever tries the demo to enter.
+# Where it is managed, Microsoft's policy holds: people need their administrator's approval.
 DIRECTORIES: tuple[dict[str, Any], ...] = (
     {
         "name": "Alder Logistics",
@@ -33,6 +34,7 @@ DIRECTORIES: tuple[dict[str, Any], ...] = (
         "domain": "brook.example",
         "people": ("Chloe Martin", "Dev Patel"),
         "app": "Brook Mail",
+        "managed": True,
         "days": 12,
         "scopes": ("Mail.ReadOnly", "Contacts.ReadOnly"),
     },
@@ -101,6 +103,8 @@ def _register(sandbox: Sandbox, row: dict[str, Any]) -> tuple[dict[str, Any], di
     directory = _named(world["directories"], row["name"]) or sandbox.do(
         "add_directory", name=row["name"], domain=row["domain"]
     )
+    if row.get("managed"):
+        sandbox.do("set_managed_policy", directory=directory["id"], on=True)
     for number, name in enumerate(row["people"]):
         if not _named(world["people"], name):
             address = f"{name.split()[0].lower()}@{row['domain']}"
