@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery.signals import before_task_publish
 
 if TYPE_CHECKING:
     from sandbox.server import Sandbox
@@ -30,6 +31,25 @@ def microsoft(sandbox: Sandbox) -> Microsoft:
     return world
 
 
+@pytest.fixture(scope="session")
+def plain_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Another provider, with doors and a certificate authority of its own: plain OpenID Connect, nothing of Entra's."""
+    from sandbox.server import Sandbox
+
+    with Sandbox(tmp_path_factory.mktemp("plain-sandbox"), dialect="plain") as box:
+        yield box
+
+
+@pytest.fixture
+def plain(plain_sandbox: Sandbox) -> Microsoft:
+    """The tests' hand on the plain provider: an empty world."""
+    from tests.microsoft import Microsoft
+
+    world = Microsoft(plain_sandbox.pages_origin)
+    world.reset()
+    return world
+
+
 @pytest.fixture
 def cloud(sandbox: Sandbox, settings: Any) -> Cloud:
     """The sandbox as the one extra cloud, known by configuration alone."""
@@ -37,3 +57,16 @@ def cloud(sandbox: Sandbox, settings: Any) -> Cloud:
 
     settings.EXTRA_CLOUDS = [sandbox.cloud()]
     return clouds.cloud("sandbox")
+
+
+@pytest.fixture
+def rung() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
+    """The bells that were rung: name and arguments of every task sent to the broker."""
+    bells: list[tuple[str, tuple[Any, ...]]] = []
+
+    def note(sender: str, body: Any, **kwargs: Any) -> None:
+        bells.append((sender, tuple(body[0])))
+
+    before_task_publish.connect(note, weak=False)
+    yield bells
+    before_task_publish.disconnect(note)

@@ -1,6 +1,7 @@
 """Who may import whom: style.md's rooms, read from the import lines."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -87,5 +88,16 @@ def test_the_product_does_not_know_the_sandbox() -> None:
         for room in ORDER
         for path in python_files(room)
         if "sandbox" in path.read_text().lower() and str(path.relative_to(ROOT)) not in flag
+    ]
+    assert users == []
+
+
+def test_the_product_does_not_know_the_second_provider() -> None:
+    """Configuration alone makes it known: neither its key nor that there are dialects stands in the product."""
+    users = [
+        str(path.relative_to(ROOT))
+        for room in [*ORDER, "config"]
+        for path in python_files(room)
+        if re.search(r"""["']plain["']|dialect|plain.?openid""", path.read_text(), re.IGNORECASE)
     ]
     assert users == []

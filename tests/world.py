@@ -9,12 +9,13 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import models
+from django.utils import timezone
 
 from monitoring.models import Alert, Delivery, Finding, Sweep
-from oauth.models import Connection, ConsentAttempt, Link
+from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, RequestCount
 from staff.models import User
 from tenants.fields import SealedField
-from tenants.models import AppRegistration, Event, Tenant, TenantAccess
+from tenants.models import AppRegistration, Event, RedirectURI, Tenant, TenantAccess
 from tests.factories import make_connection, make_credential, make_link, make_registration, make_tenant
 
 _numbers = count(1)
@@ -28,12 +29,17 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     registration = registration or make_registration(tenant, shared=tenant is None)
     credential = make_credential(registration)
     rows: list[models.Model] = [registration, credential, registration.scope_selections.get()]
+    rows.append(RedirectURI.objects.create(registration=registration, uri="https://app.example.com/done"))
     subjects: list[dict[str, Any]] = [{"registration": registration}, {"credential": credential}]
     if tenant:
         link, _ = make_link(registration, tenant=tenant)
         connection = make_connection(registration, tenant=tenant)
-        rows += [tenant, link, connection, make_attempt(link, connection)]
+        rows += [tenant, link, connection, make_attempt(link, connection), make_mail(link)]
+        rows += make_approval(link)
         subjects.append({"connection": connection})
+    else:
+        count = {"bucket": "open", "address_digest": "0" * 64, "number": 1}
+        rows.append(RequestCount.objects.create(window_start=timezone.now(), **count))
     for subject in subjects:
         rows += make_finding(tenant=tenant, **subject)
     scope = f"registration:{registration.pk}"
@@ -56,6 +62,20 @@ def make_attempt(link: Link, connection: Connection | None = None, **fields: Any
         browser_digest=uuid.uuid4().hex,
         **fields,
     )
+
+
+def make_mail(link: Link, **fields: Any) -> Mail:
+    """A mail with the link, not sent yet."""
+    texts = {"subject": "Please connect", "text": "Hello\n\n{link}"}
+    return Mail.objects.create(link=link, **{"kind": "invitation", "address": "ana@example.com", **texts, **fields})
+
+
+def make_approval(link: Link, **fields: Any) -> list[models.Model]:
+    """An administrator's approval by this link, and the attempt it came by."""
+    registration = link.registration
+    defaults = {"tid": uuid.uuid4(), "client_id": registration.client_id, "scopes": ["Mail.Read"]}
+    grant = AdminGrant.objects.create(tenant=link.tenant, registration=registration, **{**defaults, **fields})
+    return [grant, make_attempt(link, grant=grant, way="approval", outcome="approved")]
 
 
 def make_finding(**fields: Any) -> list[models.Model]:
@@ -127,16 +147,23 @@ def make_world() -> World:
     tenant, other = make_tenant("Own Company"), make_tenant("Other Company")
     platform = fill(None)
     shared: Any = platform[0]
-    own = [*fill(tenant), make_connection(shared, tenant=tenant), make_link(shared, tenant=tenant)[0]]
+    own = [*fill(tenant), *_of_shared(shared, tenant)]
     stranger = User.objects.create_user("stranger", "stranger@example.com", is_staff=True)
     group = Group.objects.create(name="Strangers")
-    theirs = make_connection(shared, tenant=other)
-    foreign = [*fill(other), theirs, *make_finding(tenant=other, connection=theirs), stranger, group]
-    foreign += [make_link(shared, tenant=other)[0], TenantAccess.objects.create(tenant=other, user=stranger)]
+    theirs, *others = _of_shared(shared, other)
+    foreign = [*fill(other), theirs, *others, *make_finding(tenant=other, connection=theirs), stranger, group]
+    foreign += [TenantAccess.objects.create(tenant=other, user=stranger)]
     for rows, word in ((foreign, FOREIGN), (platform, PLATFORM)):
         for row in rows:
             plant(row, word)
     return World(own, foreign, platform)
+
+
+def _of_shared(shared: AppRegistration, tenant: Tenant) -> list[models.Model]:
+    """What a tenant has of a registration that it shares with others: a connection first."""
+    link, _ = make_link(shared, tenant=tenant)
+    connection = make_connection(shared, tenant=tenant)
+    return [connection, link, make_mail(link), *make_approval(link), make_attempt(link, connection)]
 
 
 def models_of_ours() -> list[type[models.Model]]:

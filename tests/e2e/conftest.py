@@ -14,9 +14,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 
 
-@pytest.fixture(scope="session")
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: of several workers none is left with them alone at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+
+
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """A real browser."""
+    """A real browser. While Playwright runs, its loop keeps Django's database from being asked in this thread."""
     if CHROMIUM is None:
         reason = "Chromium is not installed (Debian: apt install chromium), so no browser test can run."
         if os.environ.get("REQUIRE_SERVICES"):
@@ -65,7 +71,7 @@ class Person:
         for entry in json.loads(self.record.read_text())["log"]["entries"]:
             url, answer = entry["request"]["url"], entry["response"]
             if url.startswith(self.site.url):
-                name = f"an answer to {self.name}: {entry['request']['method']} {url.removeprefix(self.site.url)[:40]}"
+                name = f"an answer to {self.name}: {entry['request']['method']} {url.removeprefix(self.site.url)[:60]}"
                 text = answer["content"].get("text", "")
                 body = base64.b64decode(text) if answer["content"].get("encoding") == "base64" else text.encode()
                 yield name, json.dumps(answer["headers"]).encode() + body

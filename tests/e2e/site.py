@@ -1,4 +1,5 @@
-"""A whole Tenantry in real processes on spare ports: web, worker, sandbox; on http or https."""
+"""A whole Tenantry in real processes on spare ports: web, worker, sandbox, a second provider if asked for; on http or
+https."""
 
 import contextlib
 import json
@@ -28,28 +29,47 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Site:
-    """Started by `with`, stopped and gone after it. `url` is the site's, `pages` the sandbox's pages' origin."""
+class Provider:
+    """One sandbox process: its name is its folder's and its cloud's, and `pages` its pages' origin."""
 
-    def __init__(self, folder: Path, scheme: str) -> None:
-        self.folder = folder
-        self.port, pages_port, token_port = free_port(), free_port(), free_port()
-        self.url = f"{scheme}://localhost:{self.port}"
+    def __init__(self, folder: Path, name: str, dialect: str) -> None:
+        self.name = name
+        self.folder = folder / name
+        pages_port, token_port = free_port(), free_port()
         self.pages = f"http://127.0.0.1:{pages_port}"
-        self._ports = pages_port, token_port
+        self.host = f"localhost:{token_port}"
+        self.command = [sys.executable, "-m", "sandbox", f"--dialect={dialect}", f"--folder={self.folder}"]
+        self.command += [f"--pages-port={pages_port}", f"--token-port={token_port}"]
+
+    def cloud(self, **more: Any) -> dict[str, Any]:
+        """Its entry of EXTRA_CLOUDS."""
+        hosts = dict.fromkeys(("login_host", "graph_host", "outlook_host"), self.host)
+        ca_file = str(self.folder / "ca.pem")
+        return {"key": self.name, **hosts, "ca_file": ca_file, "browser_origin": self.pages, **more}
+
+
+class Site:
+    """Started by `with`, stopped and gone after it. `url` is the site's, `pages` and `tokens` the sandbox's origins.
+
+    With `plain` a plain OpenID provider runs beside the sandbox, as the cloud of that key. `settings` are environment
+    variables that differ from those of a plain site.
+    """
+
+    def __init__(self, folder: Path, scheme: str, *, plain: bool = False, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"{scheme}://localhost:{self.port}"
+        sandbox = Provider(folder, "sandbox", "entra")
+        sandbox.command.append(f"--mail-folder={folder / 'mail'}")
+        self.pages = sandbox.pages
+        self.tokens = f"https://{sandbox.host}"
+        self.providers = {"sandbox": sandbox}
+        clouds = [sandbox.cloud(name="Sandbox", sandbox=True)]
+        if plain:
+            self.providers["plain"] = Provider(folder, "plain", "plain")
+            clouds.append(self.providers["plain"].cloud(name="Plain OpenID provider", admin_consent=False))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._database: str | None = None
-        cloud = {
-            "key": "sandbox",
-            "name": "Sandbox",
-            "login_host": f"localhost:{token_port}",
-            "graph_host": f"localhost:{token_port}",
-            "outlook_host": f"localhost:{token_port}",
-            "portal_host": None,
-            "ca_file": str(folder / "sandbox" / "ca.pem"),
-            "browser_origin": self.pages,
-            "sandbox": True,
-        }
         self.environment = {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -63,9 +83,10 @@ class Site:
             "ALERT_EMAILS": "ops@example.com",
             "ORGANIZATION_NAME": "Example Mail",
             "SUPPORT_EMAIL": "help@example.com",
-            "EXTRA_CLOUDS": json.dumps([cloud]),
+            "EXTRA_CLOUDS": json.dumps(clouds),
             "DATABASE_URL": f"sqlite:///{folder / 'tenantry.sqlite3'}",
             "REDIS_URL": os.environ.get("REDIS_URL", ""),
+            **settings,
         }
 
     def __enter__(self) -> "Site":
@@ -111,7 +132,7 @@ class Site:
         yield "the database", "\n".join(self._rows()).encode()
         for path in sorted(self.folder.rglob("*")):
             inner = path.relative_to(self.folder).parts
-            if path.is_file() and inner[0] not in ("sandbox", "static") and not inner[0].endswith(".pem"):
+            if path.is_file() and inner[0] not in (*self.providers, "static") and not inner[0].endswith(".pem"):
                 yield "/".join(inner), path.read_bytes()
         if self.environment["REDIS_URL"]:
             yield "Redis", b"\n".join(self._redis())
@@ -168,14 +189,9 @@ class Site:
             yield cursor
 
     def _start(self) -> None:
-        pages_port, token_port = self._ports
-        self._run(
-            "sandbox",
-            [sys.executable, "-m", "sandbox"]
-            + [f"--folder={self.folder / 'sandbox'}", f"--mail-folder={self.folder / 'mail'}"]
-            + [f"--pages-port={pages_port}", f"--token-port={token_port}"],
-        )
-        self._wait_for(f"{self.pages}/control/")
+        for provider in self.providers.values():
+            self._run(provider.name, provider.command)
+            self._wait_for(f"{provider.pages}/control/")
         self.manage("migrate", "--verbosity=0")
         self.manage("collectstatic", "--no-input", "--verbosity=0")
         # A browser opens TLS connections in advance, and until it uses them each holds one of gunicorn's threads.

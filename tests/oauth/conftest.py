@@ -14,3 +14,15 @@ def site_url(settings) -> str:
 def world(db, site_url, microsoft, cloud) -> World:
     """A tenant that is ready to consent."""
     return make_world(microsoft, cloud)
+
+
+@pytest.fixture
+def threaded_world(transactional_db, site_url, microsoft, cloud) -> World:
+    """The same for threads, each with a database connection of its own."""
+    return make_world(microsoft, cloud)
+
+
+@pytest.fixture
+def open_world(db, site_url, microsoft, cloud) -> World:
+    """A registration that many directories share, so that only the link says who may come."""
+    return make_world(microsoft, cloud, audience="AzureADMultipleOrgs", shared=True, directory="")

@@ -145,7 +145,9 @@ def test_who_sees_no_shared_registration_is_not_asked_for_a_tenant(client, regis
 def test_a_link_is_revoked_after_a_question(client, registration) -> None:
     link, token = make_link(registration)
     button = reverse("admin:oauth_link_act", args=[link.pk, "revoke"])
-    assert "does not work" in client.post(button).content.decode()
+    question = client.post(button).content.decode()
+    assert "does not work" in question
+    assert re.search(f'<a href="{page_of(link)}"[^>]*>Cancel</a>', question)
     assert Link.objects.for_token(token) == link
     client.post(button, {"confirmed": "yes"})
     assert Link.objects.for_token(token) is None
@@ -253,7 +255,7 @@ def test_disconnecting_shreds_the_token_and_closes_the_findings(client, registra
     assert Event.objects.filter(verb="disconnected", subject_id=str(connection.pk)).exists()
 
 
-def test_a_connection_leads_to_a_new_link_for_its_registration(client, registration) -> None:
+def test_a_connection_leads_to_a_link_to_reconnect_it(client, registration) -> None:
     connection = make_connection(registration)
-    page = client.get(page_of(connection)).content.decode()
-    assert f"/admin/oauth/link/add/?registration={registration.pk}&amp;tenant={connection.tenant_id}" in page
+    address = f"/admin/oauth/connection/{connection.pk}/reconnect/"
+    assert f'href="{address}"' in client.get(page_of(connection)).content.decode()

@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from oauth import asks
-from tenants.scopes import CATALOGUE, FAMILIES
+from tenants.scopes import CATALOGUE, FAMILIES, OIDC, permissions_for
 
 
 def granted(*names: str) -> dict[str, tuple[str, ...]]:
@@ -66,4 +68,33 @@ def test_nothing_is_both_granted_and_withheld(family):
 def test_a_permission_has_the_catalogues_words_or_its_own_name():
     told = asks.sentences_for(["User.Read", "Mail.Read", "Files.Read"])
 
-    assert told == ["Read your mail", "Files.Read", "See your profile"]
+    assert told == ["Read your mail", "Files.Read", "See your profile, such as job title and phone number"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_permission_asked_for_has_its_name_and_words(family):
+    names = [name for name, scope in CATALOGUE.items() if scope.family == family]
+
+    listed = asks.permissions_by_name(names)
+
+    assert [permission.name for permission in listed] == [*permissions_for(names), *OIDC]
+    assert all(permission.sentence != permission.name for permission in listed)
+    assert len({permission.sentence for permission in listed}) == len(listed)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_administrator_is_told_the_same_permissions_of_each_person(family):
+    names = [name for name, scope in CATALOGUE.items() if scope.family == family]
+
+    of_each = asks.permissions_of_each(names)
+
+    assert [permission.name for permission in of_each] == [each.name for each in asks.permissions_by_name(names)]
+    assert all(re.search(r"\b(their|them|they)\b", permission.sentence) for permission in of_each)
+    assert len({permission.sentence for permission in of_each}) == len(of_each)
+
+
+def test_no_two_sentences_about_the_account_say_the_same():
+    account = granted("Mail.ReadOnly")["Your account"]
+
+    assert asks.IDENTITY in account
+    assert "See your profile" not in account

@@ -18,7 +18,7 @@ def test_the_cookie_of_a_link_is_not_its_token_and_ends_with_it(db, client):
     link, token = make_link()
     client.get(f"/c/{token}/")
 
-    cookie = client.cookies[f"link-{link.pk}"]
+    cookie = client.cookies[f"link-{link.public_id.hex}"]
     assert token not in cookie.value
     assert (cookie["httponly"], cookie["samesite"], cookie["secure"], cookie["path"]) == (True, "Lax", "", "/")
     assert timedelta(days=13, hours=23) < timedelta(seconds=cookie["max-age"]) <= timedelta(days=14)
@@ -39,7 +39,7 @@ def test_on_https_no_other_host_can_plant_a_cookie(client, world, settings):
     press(client, world.link)
 
     attempt = ConsentAttempt.objects.get()
-    for name in (f"__Host-link-{world.link.pk}", f"__Host-attempt-{attempt.pk.hex}"):
+    for name in (f"__Host-link-{world.link.public_id.hex}", f"__Host-attempt-{attempt.pk.hex}"):
         cookie = client.cookies[name]
         assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
@@ -48,7 +48,7 @@ def test_on_https_a_cookie_without_the_prefix_counts_for_nothing(client, world, 
     fields = world.sign_in(go(client, world))
     settings.SITE_IS_HTTPS = True
 
-    assert client.get(f"/connect/{world.link.pk}/").status_code == 404
+    assert client.get(f"/connect/{world.link.public_id}/").status_code == 404
     assert come_back(client, fields).status_code == 400
 
 
@@ -62,12 +62,14 @@ def test_a_browser_keeps_the_newest_five_attempts(client, world, time_machine):
     assert set(held(client, "attempt-")) == newest
 
 
-def test_a_browser_keeps_the_newest_ten_links(db, client):
+def test_a_browser_keeps_the_newest_ten_links(db, client, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
     links = [make_link() for _ in range(12)]
     for _, token in links:
+        time_machine.shift(timedelta(seconds=2))
         client.get(f"/c/{token}/")
 
-    assert set(held(client, "link-")) == {f"link-{link.pk}" for link, _ in links[2:]}
+    assert set(held(client, "link-")) == {f"link-{link.public_id.hex}" for link, _ in links[2:]}
 
 
 def test_every_attempt_has_a_secret_of_its_own_kept_as_a_digest(client, world):
@@ -98,8 +100,8 @@ def test_the_cookie_of_a_link_cannot_be_made_up(db, client, change):
     other, other_token = make_link()
     client.get(f"/c/{token}/")
     client.get(f"/c/{other_token}/")
-    signed = client.cookies[f"link-{link.pk}"].value
+    signed = client.cookies[f"link-{link.public_id.hex}"].value
     forged = signed[:-1] + ("A" if signed[-1] != "A" else "B") if change == "value" else signed
-    client.cookies[f"link-{other.pk}"] = forged
+    client.cookies[f"link-{other.public_id.hex}"] = forged
 
-    assert client.get(f"/connect/{other.pk}/").status_code == 404
+    assert client.get(f"/connect/{other.public_id}/").status_code == 404

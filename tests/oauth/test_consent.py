@@ -1,14 +1,16 @@
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from monitoring.models import Finding
 from oauth import consent as consenting
+from oauth.attempts import CannotStart, TooManyTries
 from oauth.models import Connection, ConsentAttempt, Link
-from tenants.models import Credential, Event, ScopeSelection
-from tests.factories import make_connection, make_link, make_registration
+from tenants.models import Credential, Event, ScopeSelection, Tenant
+from tests.factories import make_connection, make_link, make_registration, make_tenant
 from tests.oauth.consenting import come_back, consent, go, make_world
 
 
@@ -244,7 +246,7 @@ def test_nothing_of_a_failed_attempt_keeps_microsofts_description(client, world)
 
 
 def cannot_start(link: Link) -> str:
-    with pytest.raises(consenting.CannotStart) as caught:
+    with pytest.raises(CannotStart) as caught:
         consenting.start(link)
     assert not ConsentAttempt.objects.exists()
     return caught.value.kind
@@ -291,7 +293,7 @@ def test_a_loop_of_starts_is_stopped_within_the_hour(world):
     for _ in range(20 + world.link.max_uses):
         consenting.start(world.link)
 
-    with pytest.raises(consenting.TooManyTries):
+    with pytest.raises(TooManyTries):
         consenting.start(world.link)
 
     ConsentAttempt.objects.update(created_at=timezone.now() - timedelta(hours=1))
@@ -320,3 +322,28 @@ def test_what_was_kept_for_an_answer_that_can_no_longer_come_is_wiped(client, wo
     ConsentAttempt.objects.update(expires_at=timezone.now())
     assert ConsentAttempt.objects.forget_expired_flows() == 1
     assert ConsentAttempt.objects.get().flow is None
+
+
+# What is the directory's, and not the registration's
+
+
+def test_a_directory_that_is_none_is_no_fault_of_the_registration_it_was_asked_for(client, world):
+    world.link.expected_directory = str(uuid4())
+    Link.objects.filter(pk=world.link.pk).update(expected_directory=world.link.expected_directory)
+
+    assert cannot_start(world.link) == "tenant_not_found"
+    assert found() == []
+
+
+def test_an_account_of_an_archived_tenant_may_be_connected_for_another(db, site_url, client, microsoft, cloud):
+    world = make_world(microsoft, cloud, audience="AzureADMultipleOrgs", shared=True, directory="")
+    before = consent(Client(), world).connection
+    Tenant.objects.filter(pk=before.tenant_id).update(archived_at=timezone.now())
+    Connection.objects.filter(pk=before.pk).disconnect()
+    tenant = make_tenant()
+    world.link, world.token = make_link(world.registration, tenant=tenant)
+
+    attempt = consent(client, world)
+
+    assert (attempt.outcome, attempt.connection) == ("connected", before)
+    assert (attempt.connection.tenant, attempt.connection.token_status) == (tenant, "active")

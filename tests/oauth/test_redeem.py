@@ -98,6 +98,12 @@ def test_a_foreign_issuer_is_refused_before_the_code_is_sent(contoso):
     assert contoso.client.redeem(flow, answer | {"iss": right}).scopes == GRANTED
 
 
+def test_an_error_of_a_foreign_issuer_is_not_heard(contoso):
+    flow = contoso.begin()
+    declined = contoso.answer(flow, "decline")
+    assert reason_of(contoso, flow, declined | {"iss": "https://evil.example/v2.0"}) == "iss"
+
+
 def test_a_person_who_declines_is_heard(contoso):
     flow = contoso.begin()
     with pytest.raises(EntraRefused) as caught:
@@ -165,7 +171,7 @@ def test_another_sign_ins_nonce_is_refused(contoso):
         ({"missing": True}, "missing"),
         ({"change": {"aud": str(uuid.uuid4())}}, "aud"),
         ({"change": {"iss": "https://evil.example/v2.0"}}, "iss"),
-        ({"change": {"tid": str(uuid.uuid4())}}, "directory"),
+        ({"change": {"tid": str(uuid.uuid4())}}, "wrong_directory"),
         ({"remove": ["tid"]}, "tid"),
         ({"remove": ["oid"]}, "oid"),
         ({"remove": ["sub"]}, "sub"),

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -27,14 +28,14 @@ def test_a_link_leads_to_a_clean_address(db, client):
 
     response = client.get(f"/c/{token}/")
 
-    assert (response.status_code, response.headers["Location"]) == (303, f"/connect/{link.pk}/")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/connect/{link.public_id}/")
     assert token not in str(response.headers) + str(response.cookies)
 
 
 def test_a_link_works_without_its_last_slash(db, client):
     link, token = make_link()
 
-    assert client.get(f"/c/{token}").headers["Location"] == f"/connect/{link.pk}/"
+    assert client.get(f"/c/{token}").headers["Location"] == f"/connect/{link.public_id}/"
 
 
 def test_opening_counts(db, client):
@@ -116,7 +117,7 @@ def test_a_page_about_an_ended_link_says_what_to_do(db, client):
 @pytest.mark.parametrize("ended", ENDED)
 def test_a_link_that_ended_stays_shut_for_those_who_opened_it(opened, client, ended, method):
     ENDED[ended](opened)
-    path = f"/connect/{opened.pk}/" if method == "get" else f"/connect/{opened.pk}/start/"
+    path = f"/connect/{opened.public_id}/" if method == "get" else f"/connect/{opened.public_id}/start/"
 
     response = getattr(client, method)(path)
 
@@ -127,7 +128,7 @@ def test_a_link_that_ended_stays_shut_for_those_who_opened_it(opened, client, en
 
 
 def test_the_landing_page_says_who_asks_for_what(opened, client):
-    page = text_of(client.get(f"/connect/{opened.pk}/"))
+    page = text_of(client.get(f"/connect/{opened.public_id}/"))
 
     for words in ["Example Mail", "Contoso Ltd", "Example Sync", "Read your mail", "Continue with Microsoft"]:
         assert words in page
@@ -135,7 +136,7 @@ def test_the_landing_page_says_who_asks_for_what(opened, client):
 
 
 def test_the_landing_page_says_what_is_not_asked_for(opened, client):
-    page = text_of(client.get(f"/connect/{opened.pk}/"))
+    page = text_of(client.get(f"/connect/{opened.public_id}/"))
     withheld = page.partition("What they will not be able to do")[2].partition("What happens next")[0]
 
     for words in ["your password", "Change or delete your mail", "Send mail as you", "your calendars"]:
@@ -148,7 +149,7 @@ def test_the_landing_page_says_when_an_administrator_may_be_needed(db, client, s
 
     page = text_of(client.get(f"/c/{token}/", follow=True))
 
-    assert ("an administrator approves first" in page) is is_told
+    assert ("let only an administrator allow" in page) is is_told
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_the_landing_page_says_how_to_withdraw(db, client, audience, work, perso
     ("method", "path"), [("get", "/connect/{}/"), ("get", "/connect/{}/start/"), ("post", "/connect/{}/start/")]
 )
 def test_without_the_cookie_nothing_is_told(opened, method, path):
-    response = getattr(Client(), method)(path.format(opened.pk))
+    response = getattr(Client(), method)(path.format(opened.public_id))
 
     assert response.status_code == 404
     assert "works only in the browser that opened the link" in text_of(response)
@@ -179,29 +180,31 @@ def test_without_the_cookie_nothing_is_told(opened, method, path):
     assert "Example Sync" not in text_of(response)
 
 
-def test_a_foreign_link_looks_like_none_at_all(opened):
+def test_a_foreign_link_that_ended_looks_like_none_at_all(opened):
     stranger = Client()
+    Link.objects.update(revoked_at=timezone.now())
 
-    assert stranger.get(f"/connect/{opened.pk}/").content == stranger.get("/connect/999999/").content
+    page = stranger.get(f"/connect/{opened.public_id}/")
+    assert page.content == stranger.get(f"/connect/{uuid4()}/").content
 
 
 def test_the_cookie_of_one_link_opens_no_other(opened, client):
     other, _ = make_link()
-    name = f"link-{opened.pk}"
-    client.cookies[f"link-{other.pk}"] = client.cookies[name].value
+    name = f"link-{opened.public_id.hex}"
+    client.cookies[f"link-{other.public_id.hex}"] = client.cookies[name].value
 
-    assert client.get(f"/connect/{other.pk}/").status_code == 404
+    assert client.get(f"/connect/{other.public_id}/").status_code == 404
 
 
 def test_a_new_token_shuts_out_those_who_came_by_the_old_one(opened, client):
     Link.objects.filter(pk=opened.pk).update(token_digest="0" * 64)
 
-    assert client.get(f"/connect/{opened.pk}/").status_code == 404
+    assert client.get(f"/connect/{opened.public_id}/").status_code == 404
 
 
-@pytest.mark.parametrize("number", ["0", "99999999999999999999", "9" * 5000])
-def test_no_number_of_a_link_breaks_the_page(db, client, number):
-    assert client.get(f"/connect/{number}/").status_code == 404
+@pytest.mark.parametrize("name", ["0", "1", "x", "0" * 32, "9" * 5000])
+def test_no_name_of_a_link_breaks_the_page(db, client, name):
+    assert client.get(f"/connect/{name}/").status_code == 404
 
 
 # The button
@@ -211,16 +214,16 @@ def test_the_button_needs_the_forms_token(opened, client):
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies.copy()
 
-    response = strict.post(f"/connect/{opened.pk}/start/")
+    response = strict.post(f"/connect/{opened.public_id}/start/")
 
     assert response.status_code == 403
     assert "could not be accepted" in text_of(response)
 
 
 def test_reloading_the_buttons_address_leads_back_to_the_page(opened, client):
-    response = client.get(f"/connect/{opened.pk}/start/")
+    response = client.get(f"/connect/{opened.public_id}/start/")
 
-    assert (response.status_code, response.headers["Location"]) == (303, f"/connect/{opened.pk}/")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/connect/{opened.public_id}/")
     assert not ConsentAttempt.objects.exists()
 
 
@@ -238,7 +241,7 @@ def test_the_button_leads_to_microsoft(client, world, cloud):
 def test_no_header_moves_the_redirect_uri(client, world, headers):
     client.get(f"/c/{world.token}/")
 
-    response = client.post(f"/connect/{world.link.pk}/start/", headers=headers)
+    response = client.post(f"/connect/{world.link.public_id}/start/", headers=headers)
 
     assert "redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Foauth%2Fcallback%2Fsandbox%2F&" in response.headers["Location"]
 
@@ -267,6 +270,7 @@ def test_a_missing_secret_is_not_the_persons_fault_and_somebody_knows(client, wo
     assert response.status_code == 503
     assert "not your fault" in text_of(response)
     assert "have been told" in text_of(response)
+    assert 'class="button"' not in text_of(response)
     assert Finding.objects.open().get().kind == "no_secret"
 
 
@@ -274,7 +278,7 @@ def test_nobody_is_said_to_know_what_nobody_was_told(client, world):
     ScopeSelection.objects.all().delete()
     client.get(f"/c/{world.token}/")
 
-    for response in (client.get(f"/connect/{world.link.pk}/"), press(client, world.link)):
+    for response in (client.get(f"/connect/{world.link.public_id}/"), press(client, world.link)):
         assert response.status_code == 503
         assert "have been told" not in text_of(response)
         assert "Tell whoever sent you the link" in text_of(response)
@@ -302,13 +306,22 @@ def test_too_many_tries_are_told(client, world):
 # The answer
 
 
-@pytest.mark.parametrize("method", ["get", "head", "put", "delete", "options"])
-def test_only_a_post_is_an_answer(client, world, method):
+@pytest.mark.parametrize("method", ["head", "put", "delete", "options"])
+def test_no_other_method_is_an_answer(client, world, method):
     fields = world.sign_in(go(client, world))
 
     response = getattr(client, method)("/oauth/callback/sandbox/", fields)
 
-    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST")
+    assert ConsentAttempt.objects.get().claimed_at is None
+    assert come_back(client, fields).status_code == 303
+
+
+def test_a_code_in_an_address_is_no_answer(client, world):
+    fields = world.sign_in(go(client, world))
+
+    assert client.get("/oauth/callback/sandbox/", fields).status_code == 400
+    assert client.get("/oauth/callback/sandbox/", {"state": fields["state"], "error": "x"}).status_code == 400
     assert ConsentAttempt.objects.get().claimed_at is None
     assert come_back(client, fields).status_code == 303
 
@@ -319,7 +332,7 @@ def test_the_whole_way_passes_the_checks_against_forged_forms(world):
     token = page.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
     headers = {"origin": "http://testserver"}
 
-    start = strict.post(f"/connect/{world.link.pk}/start/", {"csrfmiddlewaretoken": token}, headers=headers)
+    start = strict.post(f"/connect/{world.link.public_id}/start/", {"csrfmiddlewaretoken": token}, headers=headers)
 
     assert start.status_code == 303
     assert come_back(strict, world.sign_in(start.headers["Location"])).status_code == 303
