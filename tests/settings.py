@@ -19,12 +19,19 @@ os.environ |= {
     "ORGANIZATION_NAME": "Example Mail",
     "SUPPORT_EMAIL": "help@example.com",
     "TIME_ZONE": "UTC",
+    "ORGANIZATION_LOGO": "",
     "EXTRA_CLOUDS": "[]",
+    "TRUSTED_PROXIES": "",
 }
 for _name in ("BEHIND_TLS_PROXY", "SECRET_KEY_FALLBACKS", "SECRET_WARN_DAYS", "SWEEP_AT"):
     os.environ.pop(_name, None)
 os.environ.setdefault("DATABASE_URL", "sqlite:///" + os.path.join(_folder, "tests.sqlite3"))
 os.environ.setdefault("REDIS_URL", "")
+if os.environ["REDIS_URL"] and "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers of pytest-xdist each have a database of their own, here too.
+    _server, _, _number = os.environ["REDIS_URL"].rpartition("/")
+    _worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.environ["REDIS_URL"] = f"{_server}/{int(_number) - 2 * _worker}"
 
 from config.settings import *  # noqa: E402,F403
 
