@@ -36,6 +36,7 @@ class OutcomeFilter(StandingFilter):
 
 @admin.register(ConsentAttempt)
 class ConsentAttemptAdmin(OfRegistration, ReadOnlyAdmin):
+    when_empty = "Nobody has gone on to Microsoft yet. Each time somebody does, how it ended is here."
     list_display = ["when_and_way", "outcome_shown", "what_happened", "link_and_person", "tenant_and_registration"]
     list_filter = [OutcomeFilter, "created_at", "link__tenant", "link__registration"]
     list_select_related = ["link__tenant", "link__registration", "link__connection", "connection", "grant"]

@@ -44,6 +44,7 @@ class ConnectionStanding(StandingFilter):
 
 @admin.register(Connection)
 class ConnectionAdmin(CheckNow, SendsLinks, OfRegistration, ReadOnlyAdmin):
+    when_empty = "Nobody has consented yet. Send a consent link."
     list_display = ["account", "status", "finding_count", "checked", "refreshed", "for_registration"]
     list_filter = [ConnectionStanding, "tenant", "registration"]
     list_select_related = ["tenant", "registration"]

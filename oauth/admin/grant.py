@@ -14,6 +14,7 @@ from .of_registration import OfRegistration
 
 @admin.register(AdminGrant)
 class AdminGrantAdmin(OfRegistration, ReadOnlyAdmin):
+    when_empty = "No administrator has approved for a whole organization yet."
     list_display = ["directory", "state", "for_tenant", "for_registration", "reported", "by_link"]
     list_filter = ["status", "tenant", "registration"]
     list_select_related = ["tenant", "registration"]

@@ -70,6 +70,7 @@ class PurposeFilter(StandingFilter):
 
 @admin.register(Link)
 class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
+    when_empty = "No link yet. Send one from the page of a registration, or add one here."
     form = LinkForm
     list_display = [
         "number",

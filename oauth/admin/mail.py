@@ -22,6 +22,7 @@ def ring() -> None:
 
 @admin.register(Mail)
 class MailAdmin(OutgoingAdmin):
+    when_empty = "No mail yet. Links that are sent, and notices to mailboxes that were connected, are here."
     list_display = ["address", "subject_and_kind", "link_and_tenant", "state_shown", "number_of_tries", "created_at"]
     list_filter = ["state", "kind", "link__tenant"]
     list_select_related = ["link__tenant"]

@@ -259,3 +259,17 @@ def test_a_connection_leads_to_a_link_to_reconnect_it(client, registration) -> N
     connection = make_connection(registration)
     address = f"/admin/oauth/connection/{connection.pk}/reconnect/"
     assert f'href="{address}"' in client.get(page_of(connection)).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["link", "consentattempt", "admingrant", "mail", "connection"])
+def test_an_empty_list_says_what_will_be_there(client, kind: str) -> None:
+    client.force_login(make_operator())
+    page = client.get(reverse(f"admin:oauth_{kind}_changelist")).content.decode()
+    assert re.search(r'class="when-empty">(No|Nobody) ', page)
+
+
+def test_a_list_whose_filters_hide_everything_does_not_say_that_there_is_nothing(client) -> None:
+    client.force_login(make_superuser())
+    make_connection(make_registration(), disconnected_at=timezone.now())
+    page = client.get(reverse("admin:oauth_connection_changelist")).content.decode()
+    assert 'class="when-empty">Nothing matches' in page
