@@ -27,6 +27,7 @@ ORDER = [
     "auth.group",
     "tenants.tenantaccess",
 ]
+REGISTER_THEMSELVES = ("django.contrib.auth.admin", "django_celery_beat.admin")
 SHOWN_UNDER = {"auth.group": "staff", "tenants.tenantaccess": "staff"}
 
 
@@ -42,8 +43,8 @@ class TenantrySite(admin.AdminSite):
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Takes only admins that know whose rows they may show."""
-        if admin_class and admin_class.__module__ == "django.contrib.auth.admin":
-            return  # registered by itself when imported; ours are in staff/admin.py
+        if admin_class and admin_class.__module__ in REGISTER_THEMSELVES:
+            return  # when they are imported; ours are in staff/admin.py and monitoring/admin/
         from tenants.admin.base import TenantScopedAdmin
 
         if not (admin_class and issubclass(admin_class, TenantScopedAdmin)):

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django_celery_beat",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",

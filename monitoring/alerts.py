@@ -5,13 +5,14 @@ from django.conf import settings
 from tenants import outbox
 from tenants.models import AppRegistration
 
-from .models import Alert, Delivery, Finding
+from .models import Alert, Delivery, DeliveryAlert, Finding
 from .transports.email import message_of
 
 
 def addresses_for(finding: Finding) -> list[str]:
     """Whom a finding is announced to, each once: the registration's alert addresses, else ALERT_EMAILS."""
-    return _once(finding.about.alert_emails or settings.ALERT_EMAILS)
+    about = finding.about
+    return _once((about.alert_emails if about else []) or settings.ALERT_EMAILS)
 
 
 def _once(addresses: list[str]) -> list[str]:
@@ -33,11 +34,14 @@ def announce(finding: Finding, step: int) -> None:
         return
     alert, is_new = Alert.objects.get_or_create(finding=finding, epoch=finding.epoch, step=step)
     if is_new:
-        Delivery.objects.bulk_create(Delivery(alert=alert, address=address) for address in addresses)
+        for address in addresses:
+            target = f"email:{address.casefold()}"
+            delivery = Delivery.objects.create(target=target, address=address, tenant=finding.tenant)
+            DeliveryAlert.objects.create(alert=alert, delivery=delivery, target=target)
 
 
 def _told(finding: Finding) -> list[str]:
-    ours = Delivery.objects.filter(alert__finding=finding, alert__epoch=finding.epoch)
+    ours = Delivery.objects.filter(alerts__finding=finding, alerts__epoch=finding.epoch)
     sent = ours.exclude(state=Delivery.State.SET_ASIDE).order_by("created_at")
     return _once(list(sent.values_list("address", flat=True)))
 

@@ -8,11 +8,13 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from oauth.models import Connection
-from oauth.signals import Observation, Seen, disconnected, observed
+from oauth.signals import CloudSeen, Observation, Seen, WatchSeen, disconnected, observed
 from tenants.models import AppRegistration, Credential, Tenant
 
 from . import alerts
-from .models import Alert, Finding
+from .models import Alert, Channel, Finding
+
+Subject = Model | CloudSeen | WatchSeen
 
 
 @receiver(observed)
@@ -51,32 +53,40 @@ def _is_over(kind: str, observation: Observation) -> bool:
     return not is_seen and (observation.ruled_out is None or kind in observation.ruled_out)
 
 
-def _name_of(subject: Model) -> str:
+def _named(subject: Subject) -> dict[str, Any]:
+    """Under which of its columns a finding has this subject."""
     match subject:
         case AppRegistration():
-            return "registration"
+            return {"registration": subject}
         case Credential():
-            return "credential"
+            return {"credential": subject}
         case Connection():
-            return "connection"
-    raise TypeError(f"There are no findings of {subject._meta.label}.")
+            return {"connection": subject}
+        case Channel():
+            return {"channel": subject}
+        case CloudSeen():
+            return {"cloud": subject.key}
+        case WatchSeen():
+            return {"watch": subject.part}
+    raise TypeError(f"There are no findings of {type(subject).__name__}.")
 
 
-def _tenant_of(subject: Model) -> Tenant | None:
+def _tenant_of(subject: Subject) -> Tenant | None:
     match subject:
         case Credential():
             return subject.registration.tenant
-        case AppRegistration() | Connection():
+        case AppRegistration() | Connection() | Channel():
             return subject.tenant
-    raise TypeError(f"There are no findings of {subject._meta.label}.")
+    return None
 
 
-def _findings_of(subject: Model, **more: Any) -> list[Finding]:
-    name = _name_of(subject)
+def _findings_of(subject: Subject, **more: Any) -> list[Finding]:
+    named = _named(subject)
     # Locked, so that of two who saw the same change one announces it.
-    findings = list(Finding.objects.select_for_update(of=("self",)).filter(**{name: subject}, **more).order_by("pk"))
+    findings = list(Finding.objects.select_for_update(of=("self",)).filter(**named, **more).order_by("pk"))
     for finding in findings:
-        setattr(finding, name, subject)
+        for name, value in named.items():
+            setattr(finding, name, value)
     return findings
 
 
@@ -86,7 +96,7 @@ def _is_inhibited(registration: AppRegistration) -> bool:
     return Finding.objects.inhibiting().filter(own).exists()
 
 
-def _end_silence(subject: Model) -> None:
+def _end_silence(subject: Subject) -> None:
     """Announce what was kept quiet, if nothing stands for it any more: a dead connection is not looked at again."""
     registration = subject.registration if isinstance(subject, Credential) else subject
     if not isinstance(registration, AppRegistration) or _is_inhibited(registration):
@@ -99,15 +109,14 @@ def announce_unheard(findings: QuerySet[Finding]) -> None:
     told = Alert.objects.filter(finding=OuterRef("pk"), epoch=OuterRef("epoch"), step=OuterRef("step"))
     live = findings.filter(~Exists(told), tenant__suspended_at=None, tenant__archived_at=None)
     for finding in live.order_by("pk"):
-        if finding.connection is None or not _is_inhibited(finding.about):
+        if finding.connection is None or not _is_inhibited(finding.connection.registration):
             alerts.announce(finding, finding.step)
 
 
 def _open(tenant: Tenant | None, seen: Seen, observation: Observation) -> Finding:
     """The subject's first finding of this kind; somebody else may be opening it at the same moment."""
     subject = observation.subject
-    finding = Finding(tenant=tenant, kind=seen.kind, step=seen.step, opened_at=observation.at)
-    setattr(finding, _name_of(subject), subject)
+    finding = Finding(tenant=tenant, kind=seen.kind, step=seen.step, opened_at=observation.at, **_named(subject))
     _describe(finding, seen, observation)
     try:
         with transaction.atomic():
@@ -139,6 +148,7 @@ def _describe(finding: Finding, seen: Seen, observation: Observation) -> None:
     finding.what = seen.what
     finding.remedy = seen.remedy
     finding.inhibits = seen.inhibits
+    finding.is_coming = seen.is_coming
     finding.evidence = dict(seen.evidence)
     finding.last_seen_at = observation.at
 

@@ -125,7 +125,7 @@ def look_at_credential(credential: Credential, now: datetime) -> Seen | None:
         kind=SECRET_ENDING,
         actor="operator",
         severity="warning",
-        step=1,
+        step=970,
         what=f"{secret} ends on {date} (UTC), {'within a day' if days == 1 else f'in {days} days'}.",
         remedy="Create a new client secret in Entra and enter it on the registration's page before that day; "
         "nobody has to reconnect.",
@@ -139,7 +139,7 @@ def _secret_of(name: str, hint: str) -> str:
 
 def _secret_ended(what: str, **more: Any) -> Seen:
     remedy = "Create a new client secret in Entra and enter it on the registration's page; nobody has to reconnect."
-    return Seen(kind=SECRET_ENDING, actor="operator", step=2, what=what, remedy=remedy, **more)
+    return Seen(kind=SECRET_ENDING, actor="operator", step=1000, what=what, remedy=remedy, **more)
 
 
 @sensitive_variables()

@@ -13,10 +13,25 @@ from django.dispatch import Signal
 
 
 @dataclass(frozen=True)
+class CloudSeen:
+    """A whole cloud as what something was seen of."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class WatchSeen:
+    """The night's check itself as what something was seen of; `part` is a word of Finding's."""
+
+    part: str
+
+
+@dataclass(frozen=True)
 class Seen:
     """One fault seen of a subject. Sentences are for the operator; `evidence` is codes and trace IDs, never secrets.
 
     `inhibits`, of a registration or its credential: while it lasts, connections are not asked and theirs not announced.
+    `is_coming`: nothing is broken yet, so it is told in the daily digest. A higher `step` is worse.
     """
 
     kind: str
@@ -26,6 +41,7 @@ class Seen:
     severity: str = "critical"
     step: int = 1
     inhibits: bool = False
+    is_coming: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -37,7 +53,7 @@ class Observation:
     kind that is not seen.
     """
 
-    subject: Model
+    subject: Model | CloudSeen | WatchSeen
     at: datetime
     faults: tuple[Seen, ...] = ()
     ruled_out: frozenset[str] | None = None  # None: all kinds

@@ -2,6 +2,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models
 from django.db.models import QuerySet
 
 
@@ -19,6 +20,9 @@ class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignor
 
 class User(AbstractUser):
     """Who works here. Our own from the first migration: Django cannot swap users later."""
+
+    calendar_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001  unique
+    calendar_made_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
 
-from monitoring.models import Alert, Delivery, Finding, Sweep
+from monitoring.models import Alert, Channel, Delivery, DeliveryAlert, Finding, Outage, Sweep
 from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, RequestCount
 from staff.models import User
 from tenants.fields import SealedField
@@ -21,7 +21,17 @@ from tests.factories import make_connection, make_credential, make_link, make_re
 _numbers = count(1)
 FOREIGN, PLATFORM = "kanarief", "kanariep"
 # Columns that hold no text of a person's, or one that code reads.
-NOT_TEXT = {"cloud", "scope", "subject_type", "token_digest", "state_digest", "browser_digest", "password"}
+NOT_TEXT = {
+    "cloud",
+    "scope",
+    "subject_type",
+    "token_digest",
+    "state_digest",
+    "browser_digest",
+    "password",
+    "watch",
+    "target",
+}
 
 
 def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> list[models.Model]:
@@ -40,6 +50,9 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     else:
         count = {"bucket": "open", "address_digest": "0" * 64, "number": 1}
         rows.append(RequestCount.objects.create(window_start=timezone.now(), **count))
+        rows.append(Outage.objects.create(cloud="global", since=timezone.now(), probe_at=timezone.now(), why="Down."))
+    rows.append(channel := make_channel(tenant))
+    subjects.append({"channel": channel})
     for subject in subjects:
         rows += make_finding(tenant=tenant, **subject)
     scope = f"registration:{registration.pk}"
@@ -79,11 +92,20 @@ def make_approval(link: Link, **fields: Any) -> list[models.Model]:
 
 
 def make_finding(**fields: Any) -> list[models.Model]:
-    """An open finding, its alert and its delivery."""
+    """An open finding, its alert, its delivery, and that the one carries the other."""
     defaults = {"kind": "secret_invalid", "severity": "critical", "actor": "operator", "what": "What", "remedy": "Do"}
     finding = Finding.objects.create(**{**defaults, **fields})
     alert = Alert.objects.create(finding=finding, epoch=1, step=1)
-    return [finding, alert, Delivery.objects.create(alert=alert, address="ops@example.com")]
+    target = "email:ops@example.com"
+    delivery = Delivery.objects.create(target=target, address="ops@example.com", tenant=fields.get("tenant"))
+    return [finding, alert, DeliveryAlert.objects.create(alert=alert, delivery=delivery, target=target), delivery]
+
+
+def make_channel(tenant: Tenant | None = None, **fields: Any) -> Channel:
+    """A channel by email, for one tenant or for all."""
+    return Channel.objects.create(
+        tenant=tenant, **{"name": "On call", "kind": "email", "addresses": ["a@example.com"], **fields}
+    )
 
 
 def plant(row: models.Model, word: str) -> str:

@@ -43,7 +43,7 @@ class AlertAdmin(ReadOnlyAdmin):
         deliveries = Delivery.objects.visible_to(request.user)
         sent = deliveries.filter(state=Delivery.State.SENT)
         alerts: Any = super().get_queryset(request)
-        counts = {"delivery_count": counted(deliveries, "alert"), "sent_count": counted(sent, "alert")}
+        counts = {"delivery_count": counted(deliveries, "alerts"), "sent_count": counted(sent, "alerts")}
         return alerts.with_news().annotate(**counts)
 
     def page(self, request: HttpRequest, obj: Alert) -> Page:

@@ -104,11 +104,11 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
         return "; ".join(words) or "Microsoft was not asked, or gave no usable answer."
 
     def to_check(self, obj: Finding) -> Any:
-        return obj.connection or obj.about
+        return obj.connection or obj.about or obj.tenant
 
     def offers(self, action: str, obj: Finding) -> bool:
         subject = self.to_check(obj)
-        return bool(type(subject).objects.live().filter(pk=subject.pk).exists())
+        return subject is not None and bool(type(subject).objects.live().filter(pk=subject.pk).exists())
 
     def page(self, request: HttpRequest, obj: Finding) -> Page:
         page = super().page(request, obj)

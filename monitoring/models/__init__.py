@@ -1,5 +1,9 @@
-from .alert import Alert, Delivery
+from .alert import Alert
+from .channel import Channel
+from .delivery import Delivery, DeliveryAlert
 from .finding import Finding
+from .outage import Outage
+from .severity import Severity
 from .sweep import Sweep
 
-__all__ = ["Alert", "Delivery", "Finding", "Sweep"]
+__all__ = ["Alert", "Channel", "Delivery", "DeliveryAlert", "Finding", "Outage", "Severity", "Sweep"]

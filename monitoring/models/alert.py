@@ -3,7 +3,6 @@ from typing import Self
 from django.db import models
 from django.utils import timezone
 
-from tenants.models.outgoing import Outgoing, OutgoingQuerySet
 from tenants.models.visibility import TenantScopedQuerySet
 
 from .finding import Finding
@@ -33,45 +32,15 @@ class Alert(models.Model):
     finding = models.ForeignKey(Finding, on_delete=models.PROTECT, related_name="alerts")
     epoch = models.PositiveIntegerField()
     step = models.PositiveSmallIntegerField()
+    reminder = models.PositiveSmallIntegerField(default=0, help_text="The snooze after which this says it again.")
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = AlertQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        constraints = [models.UniqueConstraint("finding", "epoch", "step", name="alert_once")]
+        constraints = [models.UniqueConstraint("finding", "epoch", "step", "reminder", name="alert_once")]
 
     def __str__(self) -> str:
         word = "Resolved" if self.step == self.RESOLVED else "Alert"
         return f"{word}: {self.finding}"
-
-
-class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
-    tenant_path = "alert__finding__tenant"
-
-    def due(self) -> Self:
-        """What is to be sent now, and in nobody's hands. Of one finding, an address is told the earlier thing first."""
-        earlier = Delivery.objects.filter(
-            state=Delivery.State.WAITING,
-            address=models.OuterRef("address"),
-            alert__finding=models.OuterRef("alert__finding"),
-            alert__lt=models.OuterRef("alert"),
-        )
-        return super().due().exclude(models.Exists(earlier))
-
-
-class Delivery(Outgoing):
-    """One alert on its way to one address."""
-
-    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="deliveries")
-
-    objects = DeliveryQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at"]
-        verbose_name_plural = "deliveries"
-        indexes = [models.Index(fields=["state", "next_at"], name="delivery_due")]
-        constraints = [models.UniqueConstraint("alert", "address", name="delivery_once")]
-
-    def __str__(self) -> str:
-        return f"{self.alert} to {self.address}"

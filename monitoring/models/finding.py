@@ -1,5 +1,6 @@
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -9,9 +10,11 @@ from oauth.models import Connection
 from tenants.models import AppRegistration, Credential, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 
+from .channel import Channel
+from .severity import Severity
 from .sweep import Sweep
 
-SUBJECTS = ("registration", "credential", "connection")
+SUBJECTS = ("registration", "credential", "connection", "channel", "cloud", "watch")
 
 
 def _exactly_one_subject() -> models.Q:
@@ -51,9 +54,7 @@ class FindingQuerySet(TenantScopedQuerySet["Finding"]):
 class Finding(models.Model):
     """One fault of one subject. The same fault coming back opens the same row again, one epoch later."""
 
-    class Severity(models.TextChoices):
-        CRITICAL = "critical", "critical"
-        WARNING = "warning", "warning"
+    Severity = Severity
 
     class Actor(models.TextChoices):
         OPERATOR = "operator", ACTORS["operator"]
@@ -66,17 +67,34 @@ class Finding(models.Model):
     registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, null=True, related_name="findings")
     credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, related_name="findings")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="findings")
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, related_name="findings")
+    cloud = models.CharField(max_length=40, null=True)  # noqa: DJ001  nothing is not the cloud of no name
+    watch = models.CharField(max_length=20, null=True)  # noqa: DJ001  the night's check itself: Finding.NIGHT
     severity = models.CharField(max_length=10, choices=Severity.choices)
     actor = models.CharField("who must act", max_length=20, choices=Actor.choices)
     what = models.TextField("what is wrong")
     remedy = models.TextField("what to do")
     evidence = models.JSONField("what Microsoft said", default=dict)
     inhibits = models.BooleanField(default=False, help_text="Connections of the registration are not asked meanwhile.")
+    is_coming = models.BooleanField(default=False, help_text="Nothing is broken yet: told once a day, in one message.")
     step = models.PositiveSmallIntegerField("step reached", default=1)
     epoch = models.PositiveIntegerField(default=1)
     opened_at = models.DateTimeField("since", default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    acknowledged_why = models.CharField("why", max_length=300, blank=True)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    snoozed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    snoozed_why = models.CharField("why", max_length=300, blank=True)
+    reminders = models.PositiveSmallIntegerField(default=0, help_text="How many times a snooze has ended.")
+
+    NIGHT = "night"
 
     objects = FindingQuerySet.as_manager()
 
@@ -96,12 +114,11 @@ class Finding(models.Model):
         return f"{self.connection}: {self.what}" if self.connection else self.what  # of the others it tells itself
 
     @property
-    def subject(self) -> models.Model:
-        """The registration, credential or connection this is about."""
-        subject: models.Model = getattr(self, next(name for name in SUBJECTS if getattr(self, f"{name}_id")))
-        return subject
+    def subject(self) -> "AppRegistration | Credential | Connection | Channel | str":
+        """The registration, credential, connection or channel this is about; of a cloud its key, of the watch a word."""
+        return next(subject for name in SUBJECTS if (subject := getattr(self, name)) is not None)
 
     @property
-    def about(self) -> AppRegistration:
-        """The registration this concerns: the subject itself or the one it belongs to."""
-        return self.registration or (self.credential or self.connection).registration  # type: ignore[union-attr]
+    def about(self) -> AppRegistration | None:
+        """The registration this concerns: the subject itself or the one it belongs to; none of what is ours."""
+        return self.registration or getattr(self.credential or self.connection, "registration", None)

@@ -20,7 +20,7 @@ SAID = {"error": "error", "suberror": "suberror", "trace_id": "trace ID", "corre
 
 def message_of(delivery: Delivery) -> EmailMultiAlternatives:
     """The mail for this delivery: the same Message-ID on every try, and one thread for all mails of a finding."""
-    alert = delivery.alert
+    alert = delivery.alerts.get()
     context = _context(alert)
     host = urlsplit(settings.SITE_URL).hostname
     thread = f"<finding-{alert.finding_id}@{host}>"

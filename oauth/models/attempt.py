@@ -119,6 +119,7 @@ class ConsentAttempt(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
+            models.Index(fields=["-created_at"], name="attempt_newest"),
             # What the reconciler looks for every minute; nearly all attempts are past both.
             models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="attempt_try_again"),
             models.Index(fields=["expires_at"], condition=models.Q(flow__isnull=False), name="attempt_flow_kept"),

@@ -65,12 +65,17 @@ class Connection(Watched):
     connected_at = models.DateTimeField("consented", default=timezone.now)
     refreshed_at = models.DateTimeField("last refreshed", null=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)
+    turn = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Which of its tenant's connections it is: a sweep takes the first of every tenant, then the second.",
+    )
 
     objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         ordering = ["address"]
-        indexes = [models.Index(fields=["last_sweep", "id"], name="connection_sweep")]
+        indexes = [models.Index(fields=["last_sweep", "turn", "id"], name="connection_sweep_in_turn")]
         constraints = [models.UniqueConstraint("registration", "tid", "oid", name="connection_account_once")]
 
     def __str__(self) -> str:

@@ -41,7 +41,7 @@ class CheckNow:
             words = f"Choose at most {MOST_AT_ONCE} at a time, or check their tenant."
             self.message_user(request, words, messages.WARNING)  # type: ignore[attr-defined]
             return None
-        scopes = list(dict.fromkeys(self.to_check(row) for row in rows))
+        scopes = list(dict.fromkeys(scope for row in rows if (scope := self.to_check(row)) is not None))
         live = [scope for scope in scopes if type(scope)._default_manager.live().filter(pk=scope.pk).exists()]
         for scope in scopes:
             if scope not in live:

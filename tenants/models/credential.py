@@ -64,6 +64,7 @@ class Credential(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     ends_at_typed = models.BooleanField("end date was typed by hand", default=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    worked_at = models.DateTimeField("last signed in", null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = CredentialQuerySet.as_manager()

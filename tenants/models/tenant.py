@@ -30,6 +30,17 @@ class Tenant(models.Model):
     name = models.CharField(max_length=120)
     slug = models.SlugField("short name", max_length=60, help_text="For addresses and the command line.")
     contact_emails = AddressesField(help_text="Whom to write to at the customer, one address a line.")
+    tells_contacts = models.BooleanField(
+        "tell these contacts",
+        default=False,
+        help_text="Write to them, too, in words meant for them, when something is up to the customer.",
+    )
+    warn_days = models.JSONField(
+        "days of warning",
+        null=True,
+        blank=True,
+        help_text="How many days before a client secret ends to warn. Empty: as in the setting SECRET_WARN_DAYS.",
+    )
     notes = models.TextField(blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -15,6 +15,8 @@ class Watched(models.Model):
     tries = models.PositiveSmallIntegerField(default=0, editable=False)
     next_at = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
+    unanswered = models.PositiveSmallIntegerField("nights running without an answer", default=0, editable=False)
+    unanswered_why = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
         abstract = True

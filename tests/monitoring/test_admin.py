@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from monitoring.models import Alert, Delivery, Finding, Sweep
+from monitoring.models import Alert, Delivery, DeliveryAlert, Finding, Sweep
 from tenants.models import AppRegistration, Tenant
 from tests.factories import (
     make_connection,
@@ -229,6 +229,7 @@ def test_a_delivery_shows_its_tries(client, registration) -> None:
 
 def test_an_alert_nobody_got_says_so(client, registration) -> None:
     finding = finding_of(tenant=registration.tenant, registration=registration)
+    DeliveryAlert.objects.all().delete()
     Delivery.objects.all().delete()
     assert "there is no alert address" in client.get(page_of(Alert.objects.get())).content.decode()
     assert "there is no alert address" in client.get(page_of(finding)).content.decode()

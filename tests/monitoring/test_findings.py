@@ -200,7 +200,7 @@ def test_that_it_is_over_goes_to_those_who_were_told():
     registration.alert_emails = ["new@example.com"]
     registration.save()
     see(subject)
-    assert Delivery.objects.get(alert__step=Alert.RESOLVED).address == "old@example.com"
+    assert Delivery.objects.get(alerts__step=Alert.RESOLVED).address == "old@example.com"
 
 
 def test_that_it_is_over_does_not_go_to_whom_the_alert_never_reached():
@@ -208,7 +208,7 @@ def test_that_it_is_over_does_not_go_to_whom_the_alert_never_reached():
     see(subject, fault())
     Delivery.objects.filter(address="gone@example.com").update(state=Delivery.State.SET_ASIDE)
     see(subject)
-    assert Delivery.objects.get(alert__step=Alert.RESOLVED).address == "ops@example.com"
+    assert Delivery.objects.get(alerts__step=Alert.RESOLVED).address == "ops@example.com"
 
 
 def test_with_nobody_to_tell_the_finding_stands_all_the_same(settings):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring import alerts, findings
 from monitoring import sweep as ledger
-from monitoring.models import Delivery, Finding, Sweep
+from monitoring.models import Delivery, DeliveryAlert, Finding, Sweep
 from oauth.models import Connection
 from tenants.admin.archiving import archive_registrations
 from tenants.models import AppRegistration, Tenant
@@ -23,8 +23,8 @@ def open_kinds() -> list[str]:
 
 
 def told() -> list[tuple[str, int, int]]:
-    deliveries = Delivery.objects.order_by("alert_id").select_related("alert__finding")
-    return [(d.alert.finding.kind, d.alert.epoch, d.alert.step) for d in deliveries]
+    carried = DeliveryAlert.objects.order_by("alert_id").select_related("alert__finding")
+    return [(c.alert.finding.kind, c.alert.epoch, c.alert.step) for c in carried]
 
 
 def work_with(sweep: Sweep, meanwhile: Callable[[], object]) -> Sweep:
@@ -162,6 +162,7 @@ def quiet_finding(world: World) -> Tenant:
     anna = world.connect("Anna", tenant=tenant)
     world.microsoft.revoke_sessions(str(anna.oid))
     check(anna)
+    DeliveryAlert.objects.all().delete()
     Delivery.objects.all().delete()
     Finding.objects.get().alerts.all().delete()
     Tenant.objects.filter(pk=tenant.pk).update(suspended_at=timezone.now())

@@ -82,7 +82,7 @@ def test_an_expired_secret_is_one_finding_told_once_and_once_more_when_mended(wo
     world.new_secret()
     check()
     assert not Finding.objects.open().exists()
-    assert Delivery.objects.filter(alert__step=0).count() == 2
+    assert Delivery.objects.filter(alerts__step=0).count() == 2
     assert Delivery.objects.count() == 4
 
 
@@ -323,7 +323,7 @@ def test_without_a_directory_an_expired_secret_is_told_once_too(world):
     for _ in range(3):
         check()
     assert Finding.objects.get(kind="secret_ending").epoch == 1
-    assert Delivery.objects.filter(alert__finding__kind="secret_ending").count() == 1
+    assert Delivery.objects.filter(alerts__finding__kind="secret_ending").count() == 1
 
 
 def test_a_corrected_date_resolves_what_a_wrong_one_opened(world):
