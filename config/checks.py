@@ -52,8 +52,12 @@ def _alerts() -> Iterator[Error]:
             hint="Alerts come from it: tenantry@example.com, or Tenantry <tenantry@example.com>",
             id="config.E016",
         )
-    if settings.SECRET_WARN_DAYS < 1:
-        yield Error("SECRET_WARN_DAYS is less than a day.", hint="30 is usual.", id="config.E017")
+    if max(settings.SECRET_WARN_DAYS, default=0) < 1 or not set(settings.SECRET_WARN_DAYS) <= {*range(366)}:
+        yield Error(
+            "SECRET_WARN_DAYS holds no day of warning, or a number that is not from 0 to 365.",
+            hint="60,30,14,7,3,1,0 is usual.",
+            id="config.E017",
+        )
 
 
 def _logo() -> Iterator[Error]:

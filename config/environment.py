@@ -21,10 +21,16 @@ def time_zone(name: str) -> str:
     return name
 
 
+def days(text: str) -> list[int]:
+    """Whole numbers between commas, the largest first, each once."""
+    return sorted({int(part) for part in text.split(",") if part.strip()}, reverse=True)
+
+
 EXPECTED: dict[Any, str] = {
     int: "a whole number",
     json.loads: "JSON",
     time.fromisoformat: "a time of day such as 02:30",
+    days: "whole numbers of days between commas, such as 60,30,7",
     time_zone: "the name of a time zone such as Europe/Berlin",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from config.environment import Environment, time_zone
+from config.environment import Environment, days, time_zone
 from config.logs import LOGGING as LOGGING  # one JSON object a line on standard error, without secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -215,5 +215,5 @@ EXTRA_CLOUDS = env.json("EXTRA_CLOUDS", default=[])
 
 # Alerts
 
-SECRET_WARN_DAYS = env.int("SECRET_WARN_DAYS", default=30)
+SECRET_WARN_DAYS = env("SECRET_WARN_DAYS", cast=days, default=[60, 30, 14, 7, 3, 1, 0])
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])

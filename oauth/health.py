@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from math import ceil
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Model
 from django.views.decorators.debug import sensitive_variables
 
+from tenants import ladder
 from tenants.clouds import Cloud, UnknownCloud, cloud
 from tenants.fields import SecretUnreadable
 from tenants.models import AppRegistration, Credential
@@ -18,17 +17,19 @@ from tenants.scopes import CATALOGUE, IMAP
 
 from .entra import EntraClient, Grant
 from .errors import CODES, ERRORS, SUBERRORS, AnswerRejected, EntraRefused, EntraUnreachable, Fault
+from .kinds import (
+    NO_SECRET,
+    NO_TOKEN,
+    OTHER_ACCOUNT,
+    OTHER_CLIENT,
+    OURS_BY_KIND,
+    SECRET_ENDING,
+    UNREADABLE,
+    UNVERIFIED,
+    severity_of,
+)
 from .models import Connection
 from .signals import Seen
-
-# Kinds of our own; all others are those of the table in errors.py.
-SECRET_ENDING = "secret_ending"  # noqa: S105  of the credential: step 1 within SECRET_WARN_DAYS, step 2 when it has ended
-NO_SECRET = "no_secret"  # noqa: S105
-UNREADABLE = "unreadable_secret"
-UNVERIFIED = "unverified"  # a check that could not be made
-NO_TOKEN = "no_token"  # noqa: S105
-OTHER_CLIENT = "other_client"
-OTHER_ACCOUNT = "other_account"
 
 # Whoever was asked and answered, whatever the answer, was not kept from it by these.
 BEFORE_ASKING = frozenset([UNVERIFIED, UNREADABLE, NO_SECRET, NO_TOKEN, OTHER_CLIENT])
@@ -46,6 +47,10 @@ ONLY_IN_CONSENT = frozenset(
 )
 # Faults of a registration that speak of the one directory that was asked: in its own it may be well.
 OF_ONE_DIRECTORY = frozenset(["tenant_not_found", "app_not_found", "app_disabled", "service_missing"])
+# Refusals of the secret itself, whatever else may be right with the registration.
+OF_THE_SECRET = frozenset(
+    [SECRET_ENDING, "secret_expired", "secret_invalid", "certificate_invalid", "federated_credential_invalid"]
+)
 _FROM_TABLE = frozenset(fault.kind for table in (CODES, SUBERRORS, ERRORS) for fault in table.values())
 RULED_OUT_BY_SIGN_IN = (_FROM_TABLE | BEFORE_ASKING) - ONLY_IN_CONSENT
 
@@ -112,25 +117,34 @@ class NoAnswer:
 
 
 def look_at_credential(credential: Credential, now: datetime) -> Seen | None:
-    """`secret_ending`, if this secret ends within SECRET_WARN_DAYS or has ended, by the date we hold."""
-    if credential.ends_at is None or credential.ends_at - now > timedelta(days=settings.SECRET_WARN_DAYS):
+    """`secret_ending`, if this secret ends soon (tenants/ladder.py says what that is) or has ended, by our date."""
+    if credential.ends_at is None:
         return None
-    ends = credential.ends_at.astimezone(UTC)
-    date = f"{ends.day} {ends:%B %Y}"
-    secret = _secret_of(credential.registration.name, credential.hint)
-    if ends <= now:
-        return _secret_ended(f"{secret} has reached its end, {date} (UTC).")
-    days = ceil((ends - now) / timedelta(days=1))
-    return Seen(
-        kind=SECRET_ENDING,
-        actor="operator",
-        severity="warning",
-        step=970,
-        what=f"{secret} ends on {date} (UTC), {'within a day' if days == 1 else f'in {days} days'}.",
-        remedy="Create a new client secret in Entra and enter it on the registration's page before that day; "
-        "nobody has to reconnect.",
-        evidence={"ends": ends.isoformat()},
+    left = credential.ends_at - now
+    rung = ladder.reached(left, ladder.days_for(credential.registration.tenant))
+    if rung is None:
+        return None
+    secret, day = _secret_of(credential.registration.name, credential.hint), ladder.day_of(credential.ends_at)
+    if left.total_seconds() <= 0:
+        return _secret_ended(f"{secret} has reached its end, {day}.")
+    return OURS_BY_KIND[SECRET_ENDING].seen(
+        severity=rung.severity,
+        step=rung.step,
+        is_coming=rung.is_coming,
+        what=f"{secret} ends on {day}, {ladder.in_days(left)}.",
+        remedy=_WHEN_REPLACED if credential.slot == Credential.Slot.PREVIOUS else _BEFORE_THAT_DAY,
+        evidence={"ends": credential.ends_at.isoformat()},
     )
+
+
+_BEFORE_THAT_DAY = (
+    "Create a new client secret in Entra and enter it on the registration's page before that day; nobody has to "
+    "reconnect."
+)
+_WHEN_REPLACED = (
+    "It was replaced here, but the new one is not known to work yet, or ends sooner: check the registration now. "
+    "Products that still use the old one need the new one before that day."
+)
 
 
 def _secret_of(name: str, hint: str) -> str:
@@ -138,8 +152,7 @@ def _secret_of(name: str, hint: str) -> str:
 
 
 def _secret_ended(what: str, **more: Any) -> Seen:
-    remedy = "Create a new client secret in Entra and enter it on the registration's page; nobody has to reconnect."
-    return Seen(kind=SECRET_ENDING, actor="operator", step=1000, what=what, remedy=remedy, **more)
+    return OURS_BY_KIND[SECRET_ENDING].seen(step=ladder.LAST_STEP, what=what, **more)
 
 
 @sensitive_variables()
@@ -149,8 +162,7 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
     if credential is None or credential.value is None:
         return _cannot_ask(
             NO_SECRET,
-            what=f"{name} has no current client secret, so it cannot sign in.",
-            remedy="Create a client secret in Entra and enter its Value on the registration's page.",
+            what=f"{name} has no current client secret, so it cannot sign in and cannot be checked.",
         )
     try:
         return RegistrationToAsk(
@@ -162,12 +174,13 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
             hint=credential.hint,
         )
     except UnknownCloud as problem:
-        return _cannot_ask(UNVERIFIED, what=f"{name} cannot be checked: its cloud is not known.", remedy=str(problem))
+        return _cannot_ask(
+            UNVERIFIED, what=f"{name} cannot be checked: its cloud is not known.", actor="operator", remedy=str(problem)
+        )
     except SecretUnreadable:
         return _cannot_ask(
             UNREADABLE,
-            severity="critical",
-            what=f"The stored client secret of {name} cannot be read.",
+            what=f"{name} cannot be checked: its stored client secret cannot be read.",
             remedy=_KEYS.format("enter the client secret again"),
         )
 
@@ -175,8 +188,8 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
 _KEYS = "Put the key that sealed it back into FIELD_ENCRYPTION_KEYS and restart. If that key is lost, {}."
 
 
-def _cannot_ask(kind: str, *, what: str, remedy: str, severity: str = "warning") -> Verdict:
-    seen = Seen(kind=kind, actor="operator", what=what, remedy=remedy, severity=severity, inhibits=True)
+def _cannot_ask(kind: str, **more: Any) -> Verdict:
+    seen = OURS_BY_KIND[kind].seen(inhibits=True, **more)
     return Verdict(faults=(seen,), is_checked=kind == NO_SECRET)
 
 
@@ -186,11 +199,9 @@ def connection_to_ask(connection: Connection, registration: RegistrationToAsk | 
     if isinstance(registration, Verdict):
         return Verdict(is_checked=False)  # its registration's own finding says why
     if connection.client_id != registration.client_id:
-        return _needs_reconnect(
-            OTHER_CLIENT, "The account consented to another client ID than the registration has now."
-        )
+        return _needs_reconnect(OTHER_CLIENT)
     if connection.refresh_token is None:
-        return _needs_reconnect(NO_TOKEN, "There is no stored sign-in for this account.")
+        return _needs_reconnect(NO_TOKEN)
     try:
         return ConnectionToAsk(
             registration=registration,
@@ -201,13 +212,12 @@ def connection_to_ask(connection: Connection, registration: RegistrationToAsk | 
         )
     except SecretUnreadable:
         remedy = _KEYS.format("send the mailbox owner a link to reconnect")
-        what = "The stored sign-in of this account cannot be read."
-        return Verdict(faults=(Seen(UNREADABLE, "operator", what, remedy),), is_checked=False)
+        what = "This account cannot be checked: its stored sign-in cannot be read."
+        return Verdict(faults=(OURS_BY_KIND[UNREADABLE].seen(what=what, remedy=remedy),), is_checked=False)
 
 
-def _needs_reconnect(kind: str, what: str) -> Verdict:
-    seen = Seen(kind, "mailbox_owner", what, "Send the mailbox owner a link to reconnect.")
-    return Verdict(faults=(seen,), status=Connection.TokenStatus.INVALID)
+def _needs_reconnect(kind: str) -> Verdict:
+    return Verdict(faults=(OURS_BY_KIND[kind].seen(),), status=Connection.TokenStatus.INVALID)
 
 
 def _still_to_ask(connection: Connection) -> list[str]:
@@ -235,7 +245,7 @@ def look_at_registration(ask: RegistrationToAsk) -> Verdict | NoAnswer:
     try:
         EntraClient(ask.cloud, ask.directory, ask.client_id, ask.secret).app_token()
     except EntraRefused as refusal:
-        return Verdict(incident=incident_of(refusal, ask.name, ask.hint), ruled_out=BEFORE_ASKING)
+        return Verdict(incident=incident_of(refusal, ask.name, ask.hint, ask.directory), ruled_out=BEFORE_ASKING)
     except EntraUnreachable as silence:
         return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
     except AnswerRejected as rejected:
@@ -244,10 +254,8 @@ def look_at_registration(ask: RegistrationToAsk) -> Verdict | NoAnswer:
 
 
 def _no_directory(name: str) -> Verdict:
-    seen = Seen(
-        kind=UNVERIFIED,
+    seen = OURS_BY_KIND[UNVERIFIED].seen(
         actor="operator",
-        severity="warning",
         what=f"“{name}” cannot be checked: its own directory is not known, and a registration signs in nowhere else.",
         remedy="Enter the Directory (tenant) ID from the registration's overview in Entra.",
     )
@@ -269,9 +277,7 @@ def look_at_connection(ask: ConnectionToAsk) -> Verdict | NoAnswer:
         return NoAnswer(why=str(rejected))
     who = grant.identity
     if who is not None and (UUID(who.tid), UUID(who.oid)) != (ask.tid, ask.oid):
-        what = "Microsoft answered with a token for another account; it was not kept."
-        remedy = "Send the mailbox owner a link to reconnect, and look for a fault in Tenantry or its database."
-        return Verdict(faults=(Seen(OTHER_ACCOUNT, "operator", what, remedy),), is_checked=False)
+        return Verdict(faults=(OURS_BY_KIND[OTHER_ACCOUNT].seen(),), is_checked=False)
     return Verdict(ruled_out=None, status=Connection.TokenStatus.ACTIVE, grant=grant)
 
 
@@ -309,21 +315,35 @@ def seen_of(refusal: EntraRefused, **more: Any) -> Seen:
     }
     evidence = {name: value for name, value in said.items() if value}
     words = {"kind": fault.kind, "actor": fault.actor, "what": fault.what, "remedy": fault.remedy}
-    severity = "warning" if fault.blocked or fault.scope == "request" else "critical"
-    return Seen(**{**words, "severity": severity, "evidence": evidence, **more})
+    return Seen(**{**words, "severity": severity_of(fault), "evidence": evidence, **more})
 
 
-def incident_of(refusal: EntraRefused, name: str, hint: str) -> Seen:
+def incident_of(refusal: EntraRefused, name: str, hint: str, own_directory: str = "") -> Seen:
     """A refused sign-in of the registration of that name, with the secret of that hint.
 
-    An expired secret is the last step of `secret_ending`, so that one fault is announced as one.
+    `own_directory` is given where that is the one that was asked. An expired secret is the last step of
+    `secret_ending`, so that one fault is announced as one.
     """
     inhibits = refusal.fault.scope == "registration" and refusal.fault.kind not in ONLY_IN_CONSENT
-    seen = seen_of(refusal, inhibits=inhibits)
+    own: dict[str, str] = {}
+    if own_directory and refusal.fault.kind in _REMEDIES_AT_HOME:
+        own["what"] = f"{refusal.fault.what} That directory, {own_directory}, is its own."
+        own["remedy"] = _REMEDIES_AT_HOME[refusal.fault.kind]
+    seen = seen_of(refusal, inhibits=inhibits, **own)
     if seen.kind != "secret_expired":
         return seen
     what = f"{_secret_of(name, hint)} has ended: Microsoft refuses it."
     return _secret_ended(what, inhibits=True, evidence=seen.evidence)
+
+
+# In its own directory an application is gone or off for other reasons than in that of a tenant who approved it.
+_REMEDIES_AT_HOME = {
+    "app_not_found": "Compare client ID and directory ID with the registration's overview page in Entra. If it was "
+    "deleted there, restore it under Deleted applications; if that is too late, register a new one, to which everybody "
+    "has to consent again.",
+    "app_disabled": "Have it switched on in that directory, under Enterprise applications in Entra; existing "
+    "connections survive.",
+}
 
 
 def subject_of(incident: Seen, registration: AppRegistration, credential: Credential | None) -> Model:
@@ -333,9 +353,7 @@ def subject_of(incident: Seen, registration: AppRegistration, credential: Creden
 
 def unverified(no_answer: NoAnswer, *, inhibits: bool) -> Verdict:
     """A check that could not be made, in spite of several tries."""
-    actor, remedy = "nobody", "The next check tries again. If this stays, see whether this server reaches Microsoft."
-    if no_answer.ours:
-        actor, remedy = "operator", "Look for errors in the worker's log; the next check tries again."
+    ours = {"actor": "operator", "remedy": "Look for errors in the worker's log; the next check tries again."}
     what = f"This could not be checked: {no_answer.why}"
-    seen = Seen(UNVERIFIED, actor, what, remedy, severity="warning", inhibits=inhibits)
+    seen = OURS_BY_KIND[UNVERIFIED].seen(what=what, inhibits=inhibits, **(ours if no_answer.ours else {}))
     return Verdict(faults=(seen,), is_checked=False)

@@ -121,6 +121,8 @@ OURS = (
     ),
 )
 
+OURS_BY_KIND: dict[str, Kind] = {row.kind: row for row in OURS}
+
 _OF_SCOPE = {"registration": "registration", "connection": "connection"}
 
 
@@ -143,4 +145,4 @@ def _of_the_table() -> dict[str, Kind]:
     }
 
 
-KINDS: dict[str, Kind] = {**{kind.kind: kind for kind in OURS}, **_of_the_table()}
+KINDS: dict[str, Kind] = OURS_BY_KIND | _of_the_table()

@@ -193,6 +193,21 @@ def redundant(names: Collection[str]) -> dict[str, str]:
     }
 
 
+def missing_from(names: Collection[str], granted: Collection[str]) -> list[str]:
+    """Those of these scopes whose permission is neither granted nor contained in a granted one, in catalogue order.
+
+    Of several scopes with the same permission the first is told, and none that another missing one contains.
+    """
+    held = {permission.lower() for permission in granted}
+    held |= {smaller.lower() for larger, smaller in CONTAINS.items() if larger.lower() in held}
+    missing: dict[str, str] = {}
+    for name, scope in CATALOGUE.items():
+        if name in names and scope.permission.lower() not in held:
+            missing.setdefault(scope.permission, name)
+    contained = {smaller for larger, smaller in CONTAINS.items() if larger in missing}
+    return [name for permission, name in missing.items() if permission not in contained]
+
+
 def request_scopes(names: Collection[str], cloud: Cloud) -> list[str]:
     """What MSAL is handed for these scopes in this cloud: full addresses and `email`; it adds the other three."""
     host = cloud.graph_host if family_of(names) == GRAPH else cloud.outlook_host

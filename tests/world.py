@@ -30,6 +30,7 @@ NOT_TEXT = {
     "browser_digest",
     "password",
     "watch",
+    "warn_days",
     "target",
 }
 

@@ -15,6 +15,12 @@ class AdminGrantQuerySet(TenantScopedQuerySet["AdminGrant"]):
         """Those whose look at what Microsoft has written down is due."""
         return self.filter(look_at__lte=timezone.now())
 
+    def read_again(self, registrations: Collection[AppRegistration]) -> None:
+        """Have those read anew that were read from a directory's list before, and not for most of a day."""
+        verified = self.filter(registration__in=registrations, status=AdminGrant.Status.VERIFIED, look_at=None)
+        now = timezone.now()
+        verified.filter(verified_at__lt=now - AdminGrant.GOOD_FOR).update(look_at=now, looks=0)
+
     def of_directory(self, registration: AppRegistration, tenant_id: int, directory: str) -> Self:
         """What was granted to the registration as it is now in a tenant's directory; in any, where that is no ID."""
         grants = self.filter(registration=registration, tenant=tenant_id, client_id=registration.client_id)
@@ -40,6 +46,7 @@ class AdminGrant(models.Model):
     """
 
     LOOK_TAKES = timedelta(seconds=30)
+    GOOD_FOR = timedelta(hours=20)  # less than from one night to the next
 
     class Status(models.TextChoices):
         REPORTED = "reported", "reported"  # the answer said so, which whoever carries it can make up

@@ -12,8 +12,8 @@ from django.shortcuts import render
 from monitoring.models import Finding
 from oauth import browser, pins
 from oauth.explanations import explanation_of
-from oauth.health import SECRET_ENDING
 from oauth.id_token import PERSONAL
+from oauth.kinds import SECRET_ENDING
 from oauth.models import Connection, Link
 from tenants.branding import branding
 from tenants.clouds import Cloud, UnknownCloud, cloud

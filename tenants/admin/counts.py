@@ -63,4 +63,6 @@ def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet
 
 def secret_status(registration: Any) -> tuple[str, str]:
     """How serious, and in words, the state of a registration's client secret is. Takes a row of with_health()."""
-    return ends(registration.secret_ends_at) if registration.secret_id else (BAD, "none")
+    if not registration.secret_id:
+        return BAD, "none"
+    return ends(registration.secret_ends_at, registration.tenant)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import reverse
@@ -12,6 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+
+from tenants import ladder
+from tenants.models import Tenant
 
 GOOD, WARNING, BAD, QUIET = "good", "warning", "bad", "quiet"
 
@@ -43,8 +45,8 @@ def link_to(obj: Model | None, words: Any = None) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', page_of(obj), words if words is not None else obj)
 
 
-def ends(moment: datetime | None) -> tuple[str, str]:
-    """How serious, and in words, when a secret ends."""
+def ends(moment: datetime | None, tenant: Tenant | None) -> tuple[str, str]:
+    """How serious, and in words, when a secret of this tenant's, or of a shared registration, ends."""
     if moment is None:
         return WARNING, "no end date"
     left = moment - timezone.now()
@@ -52,7 +54,7 @@ def ends(moment: datetime | None) -> tuple[str, str]:
     if days <= 0:
         return BAD, f"ended {ago(moment)}"
     words = f"ends in {days} days" if days > 1 else "ends within a day"
-    return (WARNING if left <= timedelta(days=settings.SECRET_WARN_DAYS) else GOOD), words
+    return (WARNING if ladder.reached(left, ladder.days_for(tenant)) else GOOD), words
 
 
 def times(number: int) -> str:

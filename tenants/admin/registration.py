@@ -98,7 +98,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
         current = registration.credentials.current().first() if registration.pk else None
         if current is None:
             return badge(BAD, "none") if registration.pk else "None yet."
-        kind, words = ends(current.ends_at)
+        kind, words = ends(current.ends_at, registration.tenant)
         if Finding.objects.inhibiting().filter(credential=current).exists():
             kind, words = BAD, "refused by Microsoft"
         return format_html("{}… stored, {} {}", current.hint, badge(kind, words), _end_day(current))

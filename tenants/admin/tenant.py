@@ -25,16 +25,22 @@ from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .sending import SendsLinks
 from .standing import TenantStanding
+from .warn_days import DaysFormField
 
 
 class TenantForm(WholeRowForm, forms.ModelForm):
     constraint_fields = {"tenant_name_unique": "name", "tenant_slug_unique": "slug"}
+    warn_days = DaysFormField(
+        label="Days of warning",
+        help_text="How many days before a client secret ends to warn, between commas: 60, 30, 7. The end itself is "
+        "always told. Empty: as in the setting SECRET_WARN_DAYS.",
+    )
 
 
 @admin.register(Tenant)
 class TenantAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     form = TenantForm
-    fields = ["name", "slug", "contact_emails", "notes"]
+    fields = ["name", "slug", "contact_emails", "warn_days", "notes"]
     readonly_fields = ["status"]
     prepopulated_fields = {"slug": ["name"]}
     list_display = ["name", "status", "finding_count", "registration_count", "connection_count"]

@@ -224,10 +224,16 @@ def test_a_sender_may_have_a_name(settings):
     assert ids() == []
 
 
-@pytest.mark.parametrize("days", [0, -5])
-def test_e017_a_warning_without_a_day(settings, days):
+@pytest.mark.parametrize("days", [[], [0], [30, -5], [366, 30]])
+def test_e017_days_of_warning_that_are_none(settings, days):
     settings.SECRET_WARN_DAYS = days
     assert ids() == ["config.E017"]
+
+
+@pytest.mark.parametrize("days", [[1], [365, 30, 0]])
+def test_days_of_warning_may_be_few_or_many(settings, days):
+    settings.SECRET_WARN_DAYS = days
+    assert ids() == []
 
 
 @pytest.mark.parametrize("entry", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "[::1]", "*"])

@@ -80,7 +80,7 @@ def migrated(tmp_path_factory):
         ({"EXTRA_CLOUDS": "{"}, "EXTRA_CLOUDS is not JSON. "),
         ({"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE is not the name of a time zone"),
         ({"SWEEP_AT": "25:00"}, "SWEEP_AT is not a time of day"),
-        ({"SECRET_WARN_DAYS": "soon"}, "SECRET_WARN_DAYS is not a whole number"),
+        ({"SECRET_WARN_DAYS": "30,soon"}, "SECRET_WARN_DAYS is not whole numbers of days between commas"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL is not a URL"),
         ({"DATABASE_URL": "sqlite:////nowhere/at/all.sqlite3"}, "The database cannot be reached: "),
         ({"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}, "The database cannot be reached: "),

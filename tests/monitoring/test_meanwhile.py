@@ -52,7 +52,7 @@ def test_an_announced_end_of_a_secret_is_over_once_when_it_is_replaced_meanwhile
     check()
     work_with(Sweep.objects.start_manual(), world.new_secret)
     assert open_kinds() == []
-    assert told() == [("secret_ending", 1, 2), ("secret_ending", 1, 0)]
+    assert told() == [("secret_ending", 1, 1000), ("secret_ending", 1, 0)]
 
 
 def test_a_registration_archived_while_it_is_looked_at_gets_no_finding(world: World) -> None:

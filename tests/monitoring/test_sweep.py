@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from monitoring.models import Delivery, Finding, Sweep
+from monitoring.models import Alert, Delivery, Finding, Sweep
 from tests.factories import make_connection, make_registration, make_tenant
 
 from .conftest import World, check, work
@@ -72,7 +72,7 @@ def test_an_expired_secret_is_one_finding_told_once_and_once_more_when_mended(wo
     world.microsoft.expire_secret(world.app["client_id"], world.secret["key_id"])
     check()
     finding = one_finding()
-    assert (finding.kind, finding.actor, finding.step) == ("secret_ending", "operator", 2)
+    assert (finding.kind, finding.actor, finding.step) == ("secret_ending", "operator", 1000)
     assert finding.evidence["codes"] == [7000222]
     assert sorted(Delivery.objects.values_list("address", flat=True)) == ["one@example.com", "two@example.com"]
 
@@ -106,7 +106,7 @@ def test_what_microsoft_refused_is_not_taken_back_by_a_date_while_nobody_can_be_
             work(sweep)
             clock.shift(timedelta(hours=1))
     finding = Finding.objects.open().get(kind="secret_ending")
-    assert (finding.severity, finding.step, finding.inhibits) == ("critical", 2, True)
+    assert (finding.severity, finding.step, finding.inhibits) == ("critical", 1000, True)
 
 
 def test_a_wrong_secret_is_one_finding_and_touches_no_connection(world):
@@ -369,16 +369,16 @@ def test_a_secret_that_ends_soon_is_told_of_without_asking_microsoft(world):
     assert re.search(r"The client secret \S{3}… of “Contoso Mail” ends on .* in 21 days", finding.what)
 
 
-def test_a_secret_that_runs_out_is_told_of_twice_and_no_more(world):
+def test_a_secret_that_runs_out_is_told_of_once_a_step_and_no_more(world):
     begin = timezone.now()
     world.credential.ends_at = begin + timedelta(days=40)
     world.credential.save()
     told = {}
-    for day in (0, 9, 10, 11, 25, 39, 40, 41, 50):
+    for day in (0, 5, 10, 11, 26, 33, 37, 39, 40, 41, 50):
         with time_machine.travel(begin + timedelta(days=day), tick=True):
             night(world)
-        told[day] = Delivery.objects.count()
-    assert told == {0: 0, 9: 0, 10: 1, 11: 1, 25: 1, 39: 1, 40: 2, 41: 2, 50: 2}
+        told[day] = Alert.objects.count()
+    assert told == {0: 1, 5: 1, 10: 2, 11: 2, 26: 3, 33: 4, 37: 5, 39: 6, 40: 7, 41: 7, 50: 7}
 
 
 # Whom a sweep covers

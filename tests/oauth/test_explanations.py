@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from oauth import health
+from oauth import kinds
 from oauth.errors import ACTORS, CODES, ERRORS, SUBERRORS
 from oauth.explanations import KINDS, Explanation, explanation_of
 from oauth.id_token import WRONG
@@ -16,10 +16,10 @@ TABLE = {row.kind: row.actor for rows in (CODES, SUBERRORS, ERRORS) for row in r
 # Kinds that are not of the table and end a consent.
 OWN = {
     *WRONG,
-    health.NO_SECRET,
-    health.UNREADABLE,
-    health.UNVERIFIED,
-    health.SECRET_ENDING,
+    kinds.NO_SECRET,
+    kinds.UNREADABLE,
+    kinds.UNVERIFIED,
+    kinds.SECRET_ENDING,
     "state",
     "code",
     "malformed",

@@ -13,8 +13,9 @@ from oauth import health
 from oauth.entra import EntraClient
 from oauth.errors import CODES, ERRORS, SUBERRORS
 from oauth.health import ConnectionToAsk, NoAnswer, RegistrationToAsk, Verdict
+from oauth.kinds import OURS_BY_KIND
 from oauth.models import Connection
-from tenants.models import AppRegistration, Credential
+from tenants.models import AppRegistration, Credential, Tenant
 from tenants.scopes import request_scopes
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -88,11 +89,29 @@ def ends_in(days: float) -> Credential:
     return credential
 
 
-@pytest.mark.parametrize(("days", "step"), [(31, 0), (30.01, 0), (30, 1), (1, 1), (0.001, 1), (0, 2), (-400, 2)])
-def test_a_secret_is_due_thirty_days_before_its_end_and_over_at_it(days, step):
+@pytest.mark.parametrize(
+    ("days", "step"),
+    [(61, 0), (60, 940), (31, 940), (30, 970), (13, 986), (3, 997), (1, 999), (0.001, 999), (0, 1000), (-400, 1000)],
+)
+def test_a_secrets_end_is_told_in_steps_that_rise_and_over_at_it(days, step):
     seen = health.look_at_credential(ends_in(days), NOW)
     assert (seen.step if seen else 0) == step
-    assert seen is None or (seen.severity == "critical") == (step == 2)
+
+
+@pytest.mark.parametrize(
+    ("days", "severity", "is_coming"),
+    [
+        (60, "warning", True),
+        (7, "warning", True),
+        (3, "critical", True),
+        (1, "critical", False),
+        (0, "critical", False),
+    ],
+)
+def test_the_last_days_are_critical_and_the_last_one_is_told_at_once(days, severity, is_coming):
+    seen = health.look_at_credential(ends_in(days), NOW)
+    assert seen is not None
+    assert (seen.severity, seen.is_coming) == (severity, is_coming)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +129,19 @@ def test_it_is_said_which_secret_and_when(days, words):
     assert "enter it on the registration's page" in seen.remedy
 
 
-def test_how_early_is_a_setting(settings):
-    settings.SECRET_WARN_DAYS = 60
-    assert health.look_at_credential(ends_in(45), NOW)
+def test_how_early_is_a_setting_and_a_tenants_own(settings):
+    settings.SECRET_WARN_DAYS = [50]
+    credential = ends_in(45)
+    assert credential.registration.tenant is None
+    seen = health.look_at_credential(credential, NOW)
+    assert seen is not None
+    assert seen.step == 950
+    credential.registration.tenant = Tenant(warn_days=[40, 10])
+    assert health.look_at_credential(credential, NOW) is None
+    credential.registration.tenant = Tenant(warn_days=[90])
+    seen = health.look_at_credential(credential, NOW)
+    assert seen is not None
+    assert seen.step == 910
 
 
 def test_a_secret_without_an_end_is_not_due():
@@ -233,7 +262,7 @@ def test_an_expired_secret_is_named_by_its_hint(world):
     assert isinstance(answer, Verdict)
     assert answer.incident
     assert answer.incident.what.startswith("The client secret abc… of “Contoso Mail” has ended")
-    assert answer.incident.step == 2
+    assert answer.incident.step == 1000
 
 
 def test_without_its_directory_a_registration_cannot_be_checked(world):
@@ -341,5 +370,5 @@ def test_an_answer_without_an_id_token_is_enough(world):
     "fault", [*CODES.values(), *SUBERRORS.values(), *ERRORS.values()], ids=lambda fault: fault.kind
 )
 def test_no_kind_of_ours_is_one_of_the_tables(fault):
-    own = {*health.BEFORE_ASKING, health.SECRET_ENDING, health.OTHER_ACCOUNT}
+    own = {*health.BEFORE_ASKING, *OURS_BY_KIND}
     assert fault.kind not in own

@@ -59,6 +59,9 @@ def test_who_adds_a_tenant_sees_it(client, tenant) -> None:
         ({"name": "Other", "slug": "two words"}, "slug", "valid “slug”"),
         ({"name": "", "slug": "x"}, "name", "This field is required."),
         ({"name": "O", "slug": "o", "contact_emails": "x"}, "contact_emails", "“x” is not an email address."),
+        ({"name": "O", "slug": "o", "warn_days": "30, soon"}, "warn_days", "“soon” is not a whole number from 1 to"),
+        ({"name": "O", "slug": "o", "warn_days": "366"}, "warn_days", "“366” is not a whole number from 1 to 365."),
+        ({"name": "O", "slug": "o", "warn_days": "0"}, "warn_days", "“0” is not a whole number from 1 to 365."),
     ],
 )
 def test_each_field_says_what_is_wrong_with_it(client, data, field, words) -> None:
@@ -66,6 +69,21 @@ def test_each_field_says_what_is_wrong_with_it(client, data, field, words) -> No
     client.force_login(make_superuser())
     found = client.post(ADD, {**NO_ACCESSES, **data}).context["adminform"].form.errors
     assert words in found[field][0]
+
+
+def test_the_days_of_warning_are_kept_in_order_and_empty_means_as_usual(client, tenant) -> None:
+    def save(days: str) -> Any:
+        data = {**NO_ACCESSES, "name": "Contoso", "slug": tenant.slug, "warn_days": days}
+        assert client.post(page_of(tenant), data).status_code == 302
+        tenant.refresh_from_db()
+        return tenant.warn_days
+
+    assert save("7, 90,30,7") == [90, 30, 7]
+    assert 'value="90, 30, 7"' in client.get(page_of(tenant)).content.decode()
+    before = Event.objects.count()
+    assert save("90, 30, 7") == [90, 30, 7]
+    assert Event.objects.count() == before
+    assert save("") is None
 
 
 def test_a_suspended_tenant_resumes_as_it_was(client, tenant) -> None:
