@@ -25,7 +25,8 @@ class Kind:
     """One row: what such a finding means, whom it is about, who must act and how, how bad it is.
 
     `subjects` are in the words of docs/monitoring.md. `is_coming`: nothing is broken yet, so it is told in the daily
-    digest. Whoever sees more than the row says passes it to `seen`.
+    digest. `in_steps`: it comes nearer by the steps of tenants/ladder.py, which say how bad it is by now. Whoever sees
+    more than the row says passes it to `seen`.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Kind:
     remedy: str
     severity: str = "critical"
     is_coming: bool = False
+    in_steps: bool = False
 
     def seen(self, **more: Any) -> Seen:
         """Something of this kind, seen: in the words of the row, but for those given."""
@@ -54,6 +56,7 @@ OURS = (
         what="A client secret ends soon, or has ended.",
         actor="operator",
         remedy="Create a new client secret in Entra and enter it on the registration's page; nobody has to reconnect.",
+        in_steps=True,
     ),
     Kind(
         kind=NO_SECRET,
@@ -118,6 +121,7 @@ OURS = (
         "mailbox owner can, with a link to reconnect.",
         severity="warning",
         is_coming=True,
+        in_steps=True,
     ),
 )
 

@@ -13,7 +13,7 @@ from oauth import health
 from oauth.entra import EntraClient
 from oauth.errors import CODES, ERRORS, SUBERRORS
 from oauth.health import ConnectionToAsk, NoAnswer, RegistrationToAsk, Verdict
-from oauth.kinds import OURS_BY_KIND
+from oauth.kinds import KINDS, OURS_BY_KIND
 from oauth.models import Connection
 from tenants.models import AppRegistration, Credential, Tenant
 from tenants.scopes import request_scopes
@@ -372,3 +372,8 @@ def test_an_answer_without_an_id_token_is_enough(world):
 def test_no_kind_of_ours_is_one_of_the_tables(fault):
     own = {*health.BEFORE_ASKING, *OURS_BY_KIND}
     assert fault.kind not in own
+
+
+def test_every_kind_that_a_look_speaks_of_has_its_row():
+    spoken_of = [health.BEFORE_ASKING, health.ONLY_IN_CONSENT, health.OF_ONE_DIRECTORY, health.OF_THE_SECRET]
+    assert set(KINDS).issuperset(*spoken_of)
