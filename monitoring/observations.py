@@ -1,7 +1,7 @@
 """From what a look found out to what is said of whom: the registration, its client secrets, a connection."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -230,6 +230,8 @@ def _of_proven(registration: AppRegistration, known: _Known) -> Iterator[Observa
 
 
 def _standing(seen: Seen, registration: AppRegistration, known: _Known) -> Seen:
+    if registration.tenant_id is None and seen.actor == "tenant_admin":
+        seen = replace(seen, actor="operator")  # a shared registration's own directory is no tenant's
     return idle.standing_for(seen, known.waiting.get(registration.pk), known.now) if seen.inhibits else seen
 
 

@@ -126,6 +126,13 @@ def test_a_successor_that_ends_sooner_is_none(registration):
     assert told_of() == {old, new}
 
 
+def test_a_successor_that_was_removed_at_microsoft_is_none(registration):
+    current = add(registration, "current", 5)
+    add(registration, "next", 300, worked_at=timezone.now(), removed_at=timezone.now())
+    tell((registration, SIGNED_IN))
+    assert told_of() == {current}
+
+
 def test_a_replaced_secret_is_no_successor_of_the_one_that_signs_in(registration):
     add(registration, "previous", 300, worked_at=timezone.now())
     current = add(registration, "current", 5, worked_at=timezone.now())
@@ -296,6 +303,15 @@ def test_a_refused_expired_secret_gets_worse_too(registration):
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=timezone.now() - timedelta(days=87))
     tell((registration, EXPIRED))
     assert list(Alert.objects.order_by("pk").values_list("step", flat=True)) == [1000, 1097]
+
+
+def test_of_a_shared_registration_no_tenants_administrator_is_asked_to_act():
+    off = Seen("app_disabled", "tenant_admin", "It is off.", "Switch it on.", inhibits=True)
+    verdict = Verdict(incident=off, ruled_out=health.BEFORE_ASKING)
+    shared, own = make_registration(shared=True), make_registration()
+    tell((shared, verdict), (own, verdict))
+    actors = dict(Finding.objects.values_list("registration", "actor"))
+    assert actors == {shared.pk: "operator", own.pk: "tenant_admin"}
 
 
 # Approvals
