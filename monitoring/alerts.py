@@ -24,15 +24,16 @@ def nobody_is_told() -> bool:
     return not settings.ALERT_EMAILS and AppRegistration.objects.live().filter(alert_emails=[]).exists()
 
 
-def announce(finding: Finding, step: int) -> None:
+def announce(finding: Finding, step: int, *, reminder: int = 0) -> None:
     """Write the alert of this step and its deliveries, unless this epoch has it already. Inside a transaction.
 
-    That it is over (Alert.RESOLVED) goes to those who were told of it, and to nobody else.
+    With a `reminder`, the number of the snooze that ended, the step is said once more. That it is over
+    (Alert.RESOLVED) goes to those who were told of it, and to nobody else.
     """
     addresses = _told(finding) if step == Alert.RESOLVED else addresses_for(finding)
     if step == Alert.RESOLVED and not addresses:
         return
-    alert, is_new = Alert.objects.get_or_create(finding=finding, epoch=finding.epoch, step=step)
+    alert, is_new = Alert.objects.get_or_create(finding=finding, epoch=finding.epoch, step=step, reminder=reminder)
     if is_new:
         for address in addresses:
             target = f"email:{address.casefold()}"

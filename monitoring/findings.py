@@ -11,7 +11,7 @@ from oauth.models import Connection
 from oauth.signals import CloudSeen, Observation, Seen, WatchSeen, disconnected, observed
 from tenants.models import AppRegistration, Credential, Tenant
 
-from . import alerts
+from . import alerts, lifecycle
 from .models import Alert, Channel, Finding
 
 Subject = Model | CloudSeen | WatchSeen
@@ -136,7 +136,9 @@ def _keep(finding: Finding | None, seen: Seen, observation: Observation) -> Find
         finding.opened_at = observation.at
         finding.resolved_at = None
         finding.step = seen.step
-    finding.step = max(finding.step, seen.step)  # what got better by a step gets worse again unannounced
+        lifecycle.start_over(finding)
+    else:
+        lifecycle.take_step(finding, seen)
     _describe(finding, seen, observation)
     finding.save()
     return finding

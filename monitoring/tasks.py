@@ -7,7 +7,7 @@ from django.utils import timezone
 from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount
 from oauth.tasks import look_at_grant, send_mails, try_again
 
-from . import alerts, sweep
+from . import alerts, lifecycle, sweep
 from .models import Delivery, Sweep
 
 RUN = 240.0  # seconds a worker stays with a sweep before it gives others a turn
@@ -46,6 +46,7 @@ def reconcile() -> None:
     for running in Sweep.objects.running():
         if not sweep.is_held(running):
             work_on_sweep.delay_on_commit(running.pk)
+    lifecycle.end_snoozes(timezone.now())
     if Delivery.objects.due().exists():
         deliver_due.delay_on_commit()
     if Mail.objects.due().exists():

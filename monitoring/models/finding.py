@@ -1,4 +1,4 @@
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from oauth.errors import ACTORS
 from oauth.models import Connection
+from tenants.clouds import clouds
 from tenants.models import AppRegistration, Credential, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 
@@ -24,13 +25,50 @@ def _exactly_one_subject() -> models.Q:
     )
 
 
+def most_urgent_first() -> list[Any]:
+    """The order of work: what nobody has taken on, acknowledged, snoozed, resolved; of each the worst and oldest first.
+
+    As expressions, by which a list of the admin can be ordered too.
+    """
+    standing = models.Case(
+        models.When(resolved_at__isnull=False, then=models.Value(3)),
+        models.When(snoozed_until__gt=timezone.now(), then=models.Value(2)),
+        models.When(acknowledged_at__isnull=False, then=models.Value(1)),
+        default=models.Value(0),
+    )
+    rank = models.Case(models.When(severity=Severity.CRITICAL, then=models.Value(0)), default=models.Value(1))
+    return [standing, rank, "opened_at", "pk"]
+
+
 class FindingQuerySet(TenantScopedQuerySet["Finding"]):
     def open(self) -> Self:
         return self.filter(resolved_at=None)
 
+    def resolved(self) -> Self:
+        return self.filter(resolved_at__isnull=False)
+
+    def snoozed(self) -> Self:
+        """Open ones of which nothing is to be said for now."""
+        return self.open().filter(snoozed_until__gt=timezone.now())
+
+    def awake(self) -> Self:
+        """Open ones that are not snoozed."""
+        return self.open().filter(models.Q(snoozed_until=None) | models.Q(snoozed_until__lte=timezone.now()))
+
+    def acknowledged(self) -> Self:
+        """Those awake that somebody has taken on."""
+        return self.awake().filter(acknowledged_at__isnull=False)
+
+    def unacknowledged(self) -> Self:
+        """Those awake that nobody has taken on."""
+        return self.awake().filter(acknowledged_at=None)
+
     def pressing(self) -> Self:
-        """Open ones, without those of suspended tenants, which are muted."""
-        return self.open().filter(tenant__suspended_at=None)
+        """Those awake, without those of suspended tenants, which are muted."""
+        return self.awake().filter(tenant__suspended_at=None)
+
+    def most_urgent_first(self) -> Self:
+        return self.order_by(*most_urgent_first())
 
     def within(self, sweep: Sweep) -> Self:
         """Findings of what this sweep covers."""
@@ -48,7 +86,8 @@ class FindingQuerySet(TenantScopedQuerySet["Finding"]):
     def inhibited_registrations(self) -> "models.QuerySet[Finding, int]":
         """The registrations of these faults, by primary key."""
         about = Coalesce("registration_id", "credential__registration_id")
-        return self.inhibiting().annotate(about_id=about).values_list("about_id", flat=True)
+        of_one = self.inhibiting().annotate(about_id=about).filter(about_id__isnull=False)
+        return of_one.values_list("about_id", flat=True)
 
 
 class Finding(models.Model):
@@ -61,6 +100,14 @@ class Finding(models.Model):
         TENANT_ADMIN = "tenant_admin", ACTORS["tenant_admin"]
         MAILBOX_OWNER = "mailbox_owner", ACTORS["mailbox_owner"]
         NOBODY = "nobody", ACTORS["nobody"]
+
+    class State(models.TextChoices):
+        """Where a finding stands in its life; told from its columns."""
+
+        OPEN = "open"
+        ACKNOWLEDGED = "acknowledged"
+        SNOOZED = "snoozed"
+        RESOLVED = "resolved"
 
     kind = models.CharField(max_length=40)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="findings")
@@ -115,10 +162,50 @@ class Finding(models.Model):
 
     @property
     def subject(self) -> "AppRegistration | Credential | Connection | Channel | str":
-        """The registration, credential, connection or channel this is about; of a cloud its key, of the watch a word."""
-        return next(subject for name in SUBJECTS if (subject := getattr(self, name)) is not None)
+        """The registration, credential, connection or channel it is about; of a cloud its key, of the watch a word."""
+        subject: AppRegistration | Credential | Connection | Channel | str = next(
+            subject for name in SUBJECTS if (subject := getattr(self, name)) is not None
+        )
+        return subject
 
     @property
     def about(self) -> AppRegistration | None:
         """The registration this concerns: the subject itself or the one it belongs to; none of what is ours."""
         return self.registration or getattr(self.credential or self.connection, "registration", None)
+
+    @property
+    def named(self) -> str:
+        """The subject in a sentence; of a credential, its registration."""
+        match self.subject:
+            case AppRegistration() as registration:
+                return f"“{registration.name}”"
+            case Credential() as credential:
+                return f"“{credential.registration.name}”"
+            case Connection() as connection:
+                return connection.address
+            case Channel() as channel:
+                return f"the channel “{channel.name}”"
+        if self.cloud is None:
+            return "the nightly check"
+        known = clouds().get(self.cloud)
+        return f"the cloud “{known.name if known else self.cloud}”"
+
+    @property
+    def headline(self) -> str:
+        """What is wrong with whom, in one sentence."""
+        if self.named.casefold() in self.what.casefold():
+            return self.what
+        name = f"The {self.named[4:]}" if self.named.startswith("the ") else self.named
+        return f"{name}: {self.what}"
+
+    @property
+    def is_snoozed(self) -> bool:
+        return self.snoozed_until is not None and self.snoozed_until > timezone.now()
+
+    @property
+    def state(self) -> State:
+        if self.resolved_at:
+            return self.State.RESOLVED
+        if self.is_snoozed:
+            return self.State.SNOOZED
+        return self.State.ACKNOWLEDGED if self.acknowledged_at else self.State.OPEN

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from oauth.errors import then_up_to
 
-from ..models import Alert, Delivery, Finding
+from ..models import Alert, Delivery
 
 SUBJECT_LENGTH = 150
 SAID = {"error": "error", "suberror": "suberror", "trace_id": "trace ID", "correlation_id": "correlation ID"}
@@ -43,19 +43,13 @@ def _subject(alert: Alert) -> str:
     finding = alert.finding
     over = "Resolved: " if alert.step == Alert.RESOLVED else f"{finding.get_severity_display().capitalize()}: "
     whose = finding.tenant or "Shared registration"
-    return _on_one_line(f"[Tenantry] {over}{whose}: {_headline(finding)}".removesuffix("."))
+    return _on_one_line(f"[Tenantry] {over}{whose}: {finding.headline}".removesuffix("."))
 
 
 def _on_one_line(text: str) -> str:
     """Without control characters, which could add headers of their own, and no longer than a subject should be."""
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= SUBJECT_LENGTH else f"{line[: SUBJECT_LENGTH - 1].rstrip()}…"
-
-
-def _headline(finding: Finding) -> str:
-    """What is wrong with whom, in one sentence."""
-    name = finding.connection.address if finding.connection else f"“{finding.about.name}”"
-    return finding.what if name in finding.what else f"{name}: {finding.what}"
 
 
 def _context(alert: Alert) -> dict[str, Any]:
@@ -67,7 +61,7 @@ def _context(alert: Alert) -> dict[str, Any]:
     over_at = alert.created_at if is_over else finding.resolved_at
     return {
         "finding": finding,
-        "headline": _headline(finding),
+        "headline": finding.headline,
         "is_over": is_over,
         "needs_somebody": not is_over and finding.resolved_at is None,
         "is_back": is_over and is_past,
