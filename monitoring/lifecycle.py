@@ -81,16 +81,17 @@ def end_snoozes(now: datetime) -> None:
     """
     over = Finding.objects.open().filter(snoozed_until__lte=now, tenant__suspended_at=None, tenant__archived_at=None)
     over = over.exclude(connection__registration__in=Finding.objects.inhibited_registrations())
-    for pk, until in list(over.order_by("snoozed_until", "pk").values_list("pk", "snoozed_until")[:AT_ONCE]):
-        _remind(pk, until)
+    for finding in list(over.order_by("snoozed_until", "pk")[:AT_ONCE]):
+        _remind(finding)
 
 
 @transaction.atomic
-def _remind(pk: int, until: datetime) -> None:
-    still = Finding.objects.open().filter(pk=pk, snoozed_until=until)  # else somebody was quicker, or it got worse
+def _remind(finding: Finding) -> None:
+    # Unless somebody was quicker, or it got worse.
+    still = Finding.objects.open().filter(pk=finding.pk, snoozed_until=finding.snoozed_until)
     if not still.update(reminders=F("reminders") + 1, **AWAKE):
         return
-    finding = Finding.objects.get(pk=pk)
+    finding.refresh_from_db()
     _note(finding, "snooze ended")
     maybe_crash("lifecycle.awake")
     alerts.announce(finding, finding.step, reminder=finding.reminders)

@@ -77,7 +77,7 @@ class FindingQuerySet(TenantScopedQuerySet["Finding"]):
             models.Q(registration__in=registrations)
             | models.Q(credential__registration__in=registrations)
             | models.Q(connection__in=connections)
-        ).select_related("registration", "credential__registration", "connection__registration")
+        ).select_related(*Finding.SUBJECT)
 
     def inhibiting(self) -> Self:
         """Open faults of registrations and their secrets that stand for those of their connections."""
@@ -142,6 +142,7 @@ class Finding(models.Model):
     reminders = models.PositiveSmallIntegerField(default=0, help_text="How many times a snooze has ended.")
 
     NIGHT = "night"
+    SUBJECT = ("registration", "credential__registration", "connection__registration", "channel")  # to select with it
 
     objects = FindingQuerySet.as_manager()
 
@@ -163,10 +164,9 @@ class Finding(models.Model):
     @property
     def subject(self) -> "AppRegistration | Credential | Connection | Channel | str":
         """The registration, credential, connection or channel it is about; of a cloud its key, of the watch a word."""
-        subject: AppRegistration | Credential | Connection | Channel | str = next(
-            subject for name in SUBJECTS if (subject := getattr(self, name)) is not None
-        )
-        return subject
+        ours = [self.channel, self.cloud, self.watch]
+        subjects = [self.registration, self.credential, self.connection, *ours]
+        return next(subject for subject in subjects if subject is not None)
 
     @property
     def about(self) -> AppRegistration | None:

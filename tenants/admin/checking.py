@@ -42,6 +42,9 @@ class CheckNow:
             self.message_user(request, words, messages.WARNING)  # type: ignore[attr-defined]
             return None
         scopes = list(dict.fromkeys(scope for row in rows if (scope := self.to_check(row)) is not None))
+        if not scopes:
+            words = "There is nothing of Microsoft's behind what you chose that could be checked."
+            self.message_user(request, words, messages.WARNING)  # type: ignore[attr-defined]
         live = [scope for scope in scopes if type(scope)._default_manager.live().filter(pk=scope.pk).exists()]
         for scope in scopes:
             if scope not in live:

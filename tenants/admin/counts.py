@@ -10,7 +10,7 @@ from monitoring.models import Finding
 from oauth.models import Connection
 from tenants.models import AppRegistration, Credential
 
-from .display import BAD, WARNING, badge, ends
+from .display import BAD, QUIET, WARNING, badge, ends
 
 
 def counted(rows: QuerySet[Any], path: str) -> Coalesce:
@@ -24,13 +24,17 @@ def connections_of(user: Any, path: str) -> Coalesce:
 
 
 def with_findings(rows: Any, user: Any, *paths: str) -> Any:
-    """With the open findings that lead to each row by any of these paths, and how many of them are critical.
+    """With the findings that lead to each row by any of these paths: those awake, the critical ones, those snoozed.
 
     One finding leads by one of the paths only.
     """
-    findings = Finding.objects.visible_to(user).open()
-    critical = findings.filter(severity=Finding.Severity.CRITICAL)
-    return rows.annotate(finding_count=_by_all(findings, paths), critical_count=_by_all(critical, paths))
+    findings = Finding.objects.visible_to(user)
+    critical = findings.awake().filter(severity=Finding.Severity.CRITICAL)
+    return rows.annotate(
+        finding_count=_by_all(findings.awake(), paths),
+        critical_count=_by_all(critical, paths),
+        snoozed_count=_by_all(findings.snoozed(), paths),
+    )
 
 
 def _by_all(findings: QuerySet[Finding], paths: Sequence[str]) -> Any:
@@ -42,10 +46,10 @@ def _by_all(findings: QuerySet[Finding], paths: Sequence[str]) -> Any:
 
 
 def open_findings(row: Any, none: str = "none") -> Any:
-    """How many findings are open, red if one of them is critical. Takes a row of with_findings()."""
-    if not row.finding_count:
-        return none
-    return badge(BAD if row.critical_count else WARNING, f"{row.finding_count} open")
+    """How many findings are open, red if one of them is critical; or how many sleep. Takes a row of with_findings()."""
+    if row.finding_count:
+        return badge(BAD if row.critical_count else WARNING, f"{row.finding_count} open")
+    return badge(QUIET, f"{row.snoozed_count} snoozed") if row.snoozed_count else none
 
 
 def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet[Any]:

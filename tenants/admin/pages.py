@@ -27,6 +27,7 @@ class Button:
     label: str
     url: str
     post: bool = True
+    new_tab: bool = False  # for what is not ours
 
 
 @dataclass

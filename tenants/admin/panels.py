@@ -4,12 +4,13 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html
 
 from monitoring.models import Finding
 from oauth.models import Connection
 
-from .display import BAD, GOOD, WARNING, ago, badge, link_to
+from .display import BAD, GOOD, QUIET, WARNING, ago, badge, link_to
 from .pages import Panel
 
 SHOWN = 10
@@ -26,28 +27,46 @@ def token_status(connection: Connection) -> Any:
 
 
 def severity(finding: Finding) -> Any:
-    if finding.resolved_at:
-        return badge("quiet", "resolved")
+    """In colour as long as nobody has taken it on."""
     kind = BAD if finding.severity == Finding.Severity.CRITICAL else WARNING
-    return badge(kind, finding.get_severity_display())
+    return badge(kind if finding.state == Finding.State.OPEN else QUIET, finding.get_severity_display())
+
+
+def state(finding: Finding) -> Any:
+    """Where it stands in its life."""
+    match finding.state:
+        case Finding.State.RESOLVED:
+            return badge(GOOD, "resolved")
+        case Finding.State.SNOOZED:
+            return badge(QUIET, f"snoozed until {timezone.localtime(finding.snoozed_until):%Y-%m-%d}")
+        case Finding.State.ACKNOWLEDGED:
+            return badge(QUIET, "acknowledged")
+    return "open"
+
+
+def whose(finding: Finding) -> str:
+    """The tenant's name; of a registration that many share, or of what is ours, that it is so."""
+    if finding.tenant:
+        return finding.tenant.name
+    return "shared" if finding.about else "-"
 
 
 def findings_panel(
     request: HttpRequest, findings: QuerySet[Finding], *, title: str, empty: str, more: str = "", tone: str = ""
 ) -> Panel:
-    """The first of these findings that the user may see, in their order."""
+    """The first of these findings that the user may see, the most urgent first."""
     visible: Any = findings.visible_to(request.user)  # type: ignore[attr-defined]
-    shown = visible.select_related("tenant", "registration", "credential", "connection")[:SHOWN]
+    shown = visible.most_urgent_first().select_related("tenant", *Finding.SUBJECT)[:SHOWN]
     number = visible.count()
     return Panel(
         title=title,
         columns=["Severity", "What is wrong", "About", "Tenant", "Since", "Who must act"],
         rows=[
             [
-                severity(finding),
+                _severity_and_state(finding),
                 link_to(finding, finding.what),
-                str(finding.subject),
-                str(finding.tenant or "shared"),
+                finding.named,
+                whose(finding),
                 ago(finding.opened_at),
                 finding.get_actor_display(),
             ]
@@ -59,6 +78,12 @@ def findings_panel(
         summary=str(number) if number else "",
         tone=tone,
     )
+
+
+def _severity_and_state(finding: Finding) -> Any:
+    if finding.state == Finding.State.OPEN:
+        return severity(finding)
+    return format_html("{} {}", severity(finding), state(finding))
 
 
 def connections_panel(request: HttpRequest, connections: QuerySet[Connection], *, more: str) -> Panel:
