@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Case, Max, Value, When
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -90,6 +90,7 @@ class TenantrySite(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         ours = {
             "attention": self.attention(request),
+            "snoozed": self.snoozed(request),
             "failed_attempts": self.failed_attempts(request),
             "first_steps": self.first_steps(request),
         }
@@ -110,19 +111,33 @@ class TenantrySite(admin.AdminSite):
         if not has_tenants and not request.user.is_superuser:
             empty = "No tenant has been given to you yet. Ask a superuser to do it on the tenant's page."
         elif last:
-            empty = f"No open findings. The last check of everything finished {ago(last)}."
+            empty = f"Nothing needs attention. The last check of everything finished {ago(last)}."
         else:
             empty = "Nothing has been checked yet."
         return findings_panel(
             request,
-            findings.order_by(
-                Case(When(severity=Finding.Severity.CRITICAL, then=Value(0)), default=Value(1)), "opened_at", "pk"
-            ),
+            findings,
             title="Needs attention",
             empty=empty,
             more=list_of(Finding),
-            tone="bad" if findings.exists() else "good" if last and has_tenants else "",
+            tone=self._tone(findings) or ("good" if last and has_tenants else ""),
         )
+
+    def _tone(self, findings: Any) -> str:
+        """Red as long as there is something that nobody has taken on."""
+        if findings.unacknowledged().exists():
+            return "bad"
+        return "warning" if findings.exists() else ""
+
+    def snoozed(self, request: HttpRequest) -> dict[str, Any] | None:
+        """How many findings sleep that this user may see, and where they are listed."""
+        from monitoring.models import Finding
+        from tenants.admin.display import list_of
+
+        if not self.get_model_admin(Finding).has_view_permission(request):
+            return None
+        number = Finding.objects.visible_to(request.user).snoozed().count()
+        return {"number": number, "url": list_of(Finding, status="snoozed")} if number else None
 
     def failed_attempts(self, request: HttpRequest) -> dict[str, Any] | None:
         """How many attempts to connect failed this week that this user may see, and where they are listed."""

@@ -51,6 +51,7 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     else:
         count = {"bucket": "open", "address_digest": "0" * 64, "number": 1}
         rows.append(RequestCount.objects.create(window_start=timezone.now(), **count))
+        subjects += [{"cloud": "global"}, {"watch": Finding.NIGHT}]
         rows.append(Outage.objects.create(cloud="global", since=timezone.now(), probe_at=timezone.now(), why="Down."))
     rows.append(channel := make_channel(tenant))
     subjects.append({"channel": channel})

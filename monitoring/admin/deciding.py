@@ -154,4 +154,5 @@ def tell(model_admin: Any, request: HttpRequest, done: list[Finding], word: str,
 def _back(model_admin: Any, request: HttpRequest, findings: list[Finding]) -> str:
     if "action" in request.POST:  # from the list, whose filters stand in the address
         return request.get_full_path()
-    return str(model_admin.own_url("change", quote(findings[0].pk)) if findings else model_admin.own_url("changelist"))
+    page = model_admin.own_url("change", quote(findings[0].pk)) if findings else model_admin.own_url("changelist")
+    return str(model_admin.and_back(request, page))

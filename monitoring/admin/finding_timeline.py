@@ -37,6 +37,12 @@ def timeline(request: HttpRequest, finding: Finding) -> Panel:
 
 
 def _moments(request: HttpRequest, finding: Finding) -> Iterator[Moment]:
+    """Of what happened at one moment, first why it was announced, then that it was."""
+    history = Event.objects.visible_to(request.user).filter(
+        subject_type=finding._meta.label_lower, subject_id=str(finding.pk)
+    )
+    for event in history.select_related("actor")[:MOST]:
+        yield Moment(event.at, event.verb.capitalize(), _by(event))
     shown: Any = Alert.objects.visible_to(request.user).filter(finding=finding).with_news()
     alerts = list(shown.order_by("-pk")[:MOST])
     now = [alert for alert in alerts if alert.epoch == finding.epoch]
@@ -45,7 +51,7 @@ def _moments(request: HttpRequest, finding: Finding) -> Iterator[Moment]:
     if was_kept_quiet:
         yield Moment(finding.opened_at, _opened(finding.epoch), "Nobody was told yet.")
     carried = _carried(request, alerts)
-    for alert in alerts:
+    for alert in reversed(alerts):
         is_late = alert is opening and was_kept_quiet
         what = "Announced" if is_late else _what(alert)
         yield Moment(
@@ -53,11 +59,6 @@ def _moments(request: HttpRequest, finding: Finding) -> Iterator[Moment]:
         )
     if finding.resolved_at and not any(alert.step == Alert.RESOLVED for alert in now):
         yield Moment(finding.resolved_at, "Resolved", "Nobody was told.")
-    history = Event.objects.visible_to(request.user).filter(
-        subject_type=finding._meta.label_lower, subject_id=str(finding.pk)
-    )
-    for event in history.select_related("actor")[:MOST]:
-        yield Moment(event.at, event.verb.capitalize(), _by(event))
 
 
 def _opened(epoch: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import NotRelationField, get_fields_from_path, quote, unquote
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import (
@@ -158,7 +159,13 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
         actions: dict[str, Any] = self.get_actions(request)
         for name in self.page_actions:
             if name in actions and self.offers(name, obj):
-                yield Button(str(actions[name][2]), self.own_url("act", quote(obj.pk), name))
+                yield Button(str(actions[name][2]), self.and_back(request, self.own_url("act", quote(obj.pk), name)))
+
+    def and_back(self, request: HttpRequest, url: str) -> str:
+        """This address with the filters of the list the person came from, which the way back there keeps."""
+        return str(
+            add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)
+        )
 
     def own_url(self, name: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
@@ -197,7 +204,7 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
             raise PermissionDenied
         with transaction.atomic():
             response = actions[name][0](self, request, self.get_queryset(request).filter(pk=obj.pk))
-        return response or HttpResponseRedirect(self.own_url("change", quote(obj.pk)))
+        return response or HttpResponseRedirect(self.and_back(request, self.own_url("change", quote(obj.pk))))
 
     def _missing(self, request: HttpRequest, object_id: str) -> Any:
         """Nobody learns whether it exists: of another tenant or not at all, the answer is the same."""

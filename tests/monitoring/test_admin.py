@@ -153,7 +153,7 @@ def test_open_findings_come_first_and_the_rest_on_request(client, registration) 
 
 def test_a_finding_s_page_says_what_who_since_when_and_what_microsoft_said(client, registration) -> None:
     evidence = {"error": "invalid_client", "codes": [7000222], "trace_id": "trace-1", "correlation_id": "corr-1"}
-    finding, alert, delivery = make_finding(
+    finding, _, _, delivery = make_finding(
         tenant=registration.tenant,
         credential=make_credential(registration),
         what="The client secret has ended.",
@@ -268,7 +268,7 @@ def test_calm_is_said_with_its_time(client, registration) -> None:
     assert "Nothing has been checked yet." in client.get(INDEX).content.decode()
     Sweep.objects.create(kind="nightly", night="2026-01-01", finished_at=timezone.now() - timedelta(hours=3))
     said = client.get(INDEX).content.decode().replace("\xa0", " ")
-    assert "No open findings. The last check of everything finished 3 hours ago." in said
+    assert "Nothing needs attention. The last check of everything finished 3 hours ago." in said
 
 
 def test_that_nobody_is_told_stands_on_every_page(client, registration, settings) -> None:
@@ -298,4 +298,4 @@ def test_who_has_no_tenant_yet_is_told_so(client) -> None:
     client.force_login(make_operator())
     page = client.get(INDEX).content.decode()
     assert "No tenant has been given to you yet" in page
-    assert "No open findings" not in page
+    assert "Nothing needs attention" not in page
