@@ -32,7 +32,7 @@ SAID = {"error": "error", "suberror": "detail", "trace_id": "trace ID", "correla
 @admin.register(Finding)
 class FindingAdmin(CheckNow, ReadOnlyAdmin):
     when_empty = "Nothing was ever found wrong. What a check finds stands here."
-    list_display = ["what_about", "how_bad", "state", "tenant", "since", "actor"]
+    list_display = ["what_about", "how_bad_and_state", "tenant", "since", "actor"]
     list_display_links = ["what_about"]
     list_filter = [FindingStanding, "severity", KindFilter, "actor", "tenant", AboutFilter]
     list_select_related = ["tenant", *Finding.SUBJECT]
@@ -55,19 +55,19 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
     def what_about(self, finding: Finding) -> Any:
         return stacked(finding.what, finding.named)
 
-    @admin.display(description="severity", ordering="severity")
-    def how_bad(self, finding: Finding) -> Any:
-        return panels.severity(finding)
-
-    @admin.display(description="state")
-    def state(self, finding: Finding) -> Any:
-        return panels.state(finding)
+    @admin.display(description="severity, state", ordering="severity")
+    def how_bad_and_state(self, finding: Finding) -> Any:
+        return panels.severity_and_state(finding)
 
     @admin.display(description="since", ordering="opened_at")
     def since(self, finding: Finding) -> str:
         return ago(finding.opened_at)
 
     # The page
+
+    @admin.display(description="severity")
+    def how_bad(self, finding: Finding) -> Any:
+        return panels.severity(finding)
 
     @admin.display(description="state")
     def state_in_full(self, finding: Finding) -> Any:
@@ -80,7 +80,7 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
             case Finding.State.ACKNOWLEDGED:
                 words = f"by {finding.acknowledged_by}: {finding.acknowledged_why}"
             case _:
-                return panels.state(finding)
+                words = "nobody has taken it on yet"
         return stacked(panels.state(finding), words)
 
     @admin.display(description="about")

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from monitoring.models import Finding
 from oauth.models import Connection
 
-from .display import BAD, GOOD, QUIET, WARNING, ago, badge, link_to
+from .display import BAD, GOOD, QUIET, WARNING, ago, badge, link_to, stacked
 from .pages import Panel
 
 SHOWN = 10
@@ -32,16 +32,15 @@ def severity(finding: Finding) -> Any:
     return badge(kind if finding.state == Finding.State.OPEN else QUIET, finding.get_severity_display())
 
 
-def state(finding: Finding) -> Any:
+def state(finding: Finding) -> str:
     """Where it stands in its life."""
-    match finding.state:
-        case Finding.State.RESOLVED:
-            return badge(GOOD, "resolved")
-        case Finding.State.SNOOZED:
-            return badge(QUIET, f"snoozed until {timezone.localtime(finding.snoozed_until):%Y-%m-%d}")
-        case Finding.State.ACKNOWLEDGED:
-            return badge(QUIET, "acknowledged")
-    return "open"
+    if finding.state == Finding.State.SNOOZED:
+        return f"snoozed until {timezone.localtime(finding.snoozed_until):%Y-%m-%d}"
+    return str(finding.state)
+
+
+def severity_and_state(finding: Finding) -> Any:
+    return stacked(severity(finding), state(finding))
 
 
 def whose(finding: Finding) -> str:
@@ -60,10 +59,10 @@ def findings_panel(
     number = visible.count()
     return Panel(
         title=title,
-        columns=["Severity", "What is wrong", "About", "Tenant", "Since", "Who must act"],
+        columns=["Severity, state", "What is wrong", "About", "Tenant", "Since", "Who must act"],
         rows=[
             [
-                _severity_and_state(finding),
+                severity_and_state(finding),
                 link_to(finding, finding.what),
                 finding.named,
                 whose(finding),
@@ -78,12 +77,6 @@ def findings_panel(
         summary=str(number) if number else "",
         tone=tone,
     )
-
-
-def _severity_and_state(finding: Finding) -> Any:
-    if finding.state == Finding.State.OPEN:
-        return severity(finding)
-    return format_html("{} {}", severity(finding), state(finding))
 
 
 def connections_panel(request: HttpRequest, connections: QuerySet[Connection], *, more: str) -> Panel:
