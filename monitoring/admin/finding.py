@@ -41,6 +41,7 @@ class FindingAdmin(CheckNow, ReadOnlyAdmin):
         "tenant__name",
     ]  # fmt: skip
     date_hierarchy = "opened_at"
+    ordering = ("pk",)  # what the head of the list shows as chosen: nothing; the order itself is get_ordering's
     actions = ["check_now", "acknowledge", "withdraw", "snooze", "wake"]
     page_actions = ("check_now", "acknowledge", "withdraw", "snooze", "wake")
     fieldsets = [

@@ -37,9 +37,7 @@ def most_urgent_first() -> list[Any]:
         default=models.Value(0),
     )
     rank = models.Case(models.When(severity=Severity.CRITICAL, then=models.Value(0)), default=models.Value(1))
-    # Wrapped, for by a bare column the admin's list would call itself ordered.
-    since = models.ExpressionWrapper(models.F("opened_at"), output_field=models.DateTimeField())
-    return [standing, rank, since, "pk"]
+    return [standing, rank, "opened_at", "pk"]
 
 
 class FindingQuerySet(TenantScopedQuerySet["Finding"]):

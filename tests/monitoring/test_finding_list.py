@@ -105,6 +105,11 @@ def test_what_nobody_has_taken_on_comes_first_the_worst_and_oldest_of_it(client,
     assert order[-1] == rows["resolved"]
 
 
+def test_no_column_claims_that_order(client, registration) -> None:
+    finding_of(registration)
+    assert "sorted" not in client.get(FINDINGS).content.decode()
+
+
 def test_a_list_can_be_ordered_otherwise(client, registration) -> None:
     one_of_each(registration)
     newest = finding_of(registration, opened_at=timezone.now() + timedelta(minutes=1), acknowledged_at=timezone.now())
