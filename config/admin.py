@@ -1,5 +1,6 @@
 """The admin site: the operator's house, its front page and what stands on every page of it."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -8,7 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
+from django.utils import timezone
 
 ORDER = [
     "tenants.tenant",
@@ -53,7 +55,10 @@ class TenantrySite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         # The jump to any row by its content type knows nothing of tenants, and no model here has a page of its own.
-        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+        from monitoring.admin.expiries import calendar_view
+
+        calendar = path("calendar/", self.admin_view(partial(calendar_view, self)), name="calendar")
+        return [calendar, *(url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site")]
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         from tenants.admin.scoping import Suggestions
@@ -82,10 +87,14 @@ class TenantrySite(admin.AdminSite):
         return super().get_log_entries(request).none()  # history is Event's, see tenants/admin/history.py
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from monitoring import expiries, watch
         from monitoring.alerts import nobody_is_told
 
         context = super().each_context(request)
-        return {**context, "nobody_is_told": context["has_permission"] and nobody_is_told()}
+        if not context["has_permission"]:
+            return context
+        alarms = {"nobody_is_told": nobody_is_told(), "watch_faults": watch.state(timezone.now()).faults}
+        return {**context, **alarms, "offers_calendar": expiries.may_have(request.user)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         ours = {

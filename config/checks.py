@@ -21,6 +21,8 @@ from tenants.clouds import BUILT_IN, EXTRA_FIELDS, SWITCHES, extra_cloud
 
 RANDOM_TEXT = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
 FERNET_KEY = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750
+SHORTEST_WATCH = 25
 CLOUD_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 
@@ -35,6 +37,7 @@ def settings_problems(**kwargs: Any) -> list[CheckMessage]:
         *_trusted_proxies(),
         *_extra_clouds(),
         *_alerts(),
+        *_watch(),
         *_logo(),
     ]
 
@@ -58,6 +61,39 @@ def _alerts() -> Iterator[Error]:
             hint="60,30,14,7,3,1,0 is usual.",
             id="config.E017",
         )
+
+
+def _watch() -> Iterator[Error]:
+    if settings.WATCH_HOURS < SHORTEST_WATCH:
+        yield Error(
+            f"WATCH_HOURS is less than {SHORTEST_WATCH}: on a night that the clocks go back, all would be overdue.",
+            hint="26 is usual: a day, that hour, and one for the check itself.",
+            id="config.E031",
+        )
+    if settings.HEARTBEAT_URL and not _is_heartbeat_address(settings.HEARTBEAT_URL):
+        yield Error(
+            "HEARTBEAT_URL is not an address that a heartbeat may be sent to.",
+            hint="Give the whole address that your dead-man's switch shows, with https; plain http is for this machine "
+            "alone.",
+            id="config.E032",
+        )
+    if settings.METRICS_TOKEN and (len(settings.METRICS_TOKEN) < 20 or not TOKEN.fullmatch(settings.METRICS_TOKEN)):
+        yield Error(
+            "METRICS_TOKEN is too short to be a secret, or holds characters that no header can carry.",
+            hint=f"Set 20 random letters and digits or more: {RANDOM_TEXT}",
+            id="config.E033",
+        )
+
+
+def _is_heartbeat_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or not url.isascii() or any(map(str.isspace, url)):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
 
 
 def _logo() -> Iterator[Error]:

@@ -19,8 +19,8 @@ _PATTERNS = (
         re.compile(rf"""(?i)(?<![a-z_])(["']?(?:{_NAMED})["']?\s*[=:]\s*)(["']?)(?:bearer\s+)?[^\s"'&,;)}}]+\2"""),
         rf"\1{REDACTED}",
     ),
-    # a link's token in a path, percent-encoded or not
-    (re.compile(r"(?i)((?:/|%2F)c(?:/|%2F)+)[A-Za-z0-9_.~%-]{16,}"), rf"\1{REDACTED}"),
+    # the token of a link or a calendar in a path, percent-encoded or not
+    (re.compile(r"(?i)((?:/|%2F)c(?:alendar)?(?:/|%2F)+)[A-Za-z0-9_.~%-]{16,}"), rf"\1{REDACTED}"),
     (re.compile(r"\bey[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*)?"), REDACTED),  # JWT
     (re.compile(r"[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{20,}"), REDACTED),  # the shape of Entra's client secrets
     (

@@ -4,7 +4,6 @@ from datetime import time
 from pathlib import Path
 from typing import Any
 
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from config.environment import Environment, days, time_zone
@@ -130,7 +129,7 @@ CSRF_COOKIE_SECURE = SITE_IS_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 SECURE_SSL_REDIRECT = SITE_IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz/$", r"^healthz/watch/$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if SITE_IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=SITE_IS_HTTPS)
@@ -195,19 +194,22 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_RESULT_EXPIRES = None  # there are no results, so beat needs no entry that clears them away
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # The night's work
 
-SWEEP_AT = env("SWEEP_AT", cast=time.fromisoformat, default=time(2, 30))
-CELERY_BEAT_SCHEDULE = {
-    "start-sweep": {
-        "task": "monitoring.tasks.start_sweep",
-        "schedule": crontab(hour=SWEEP_AT.hour, minute=SWEEP_AT.minute),
-    },
+SWEEP_AT = env("SWEEP_AT", cast=time.fromisoformat, default=time(2, 30))  # until it is set in the admin
+CELERY_BEAT_SCHEDULE = {  # what stands here is written over the database at every start of beat; so not the night
     # Whatever was lost, killed or put off is found again here; see monitoring/tasks.py.
-    "reconcile": {"task": "monitoring.tasks.reconcile", "schedule": 60.0, "options": {"expires": 60}},
+    "reconcile": {"task": "monitoring.tasks.reconcile", "schedule": 60.0, "options": {"expire_seconds": 60}},
 }
+
+# Who watches the watcher
+
+WATCH_HOURS = env.int("WATCH_HOURS", default=26)
+HEARTBEAT_URL = env("HEARTBEAT_URL", default="")
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 
 # Entra
 

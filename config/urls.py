@@ -10,6 +10,7 @@ urlpatterns = [
     path("logo", logo, name="logo"),
     path("admin/", admin.site.urls),
     path("", include("oauth.urls")),
+    path("", include("monitoring.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

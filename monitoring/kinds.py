@@ -14,6 +14,7 @@ CHANNEL_FAILING = "channel_failing"
 CHANNEL_SWITCHED_OFF = "channel_switched_off"
 DELIVERY_SET_ASIDE = "delivery_set_aside"
 SWEEP_OVERDUE = "sweep_overdue"
+CLOCK_SWITCHED_OFF = "clock_switched_off"
 
 OURS = (
     Kind(
@@ -55,6 +56,14 @@ OURS = (
         actor="operator",
         remedy="See that beat and the workers run, and look at the last check under Sweeps and at the workers' log; "
         "python manage.py sweep does the night's work at once.",
+    ),
+    Kind(
+        kind=CLOCK_SWITCHED_OFF,
+        subjects="the nightly check",
+        what="An entry of the clock that starts the nightly check was switched off or changed in the database.",
+        actor="operator",
+        remedy="Open Checks, When the night begins, and save its time once more: that puts the clock right. Then find "
+        "out who changed it.",
     ),
 )
 

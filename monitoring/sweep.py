@@ -13,11 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -44,17 +43,6 @@ THROTTLED_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=12)
 
 logger = logging.getLogger(__name__)
-
-
-def night_due(now: datetime) -> date:
-    """The latest night whose time has come: the local date on which SWEEP_AT last passed.
-
-    A time that the clocks skip counts an hour later on the new clock; of one that comes twice, the first counts.
-    """
-    zone = timezone.get_default_timezone()
-    today = now.astimezone(zone).date()
-    begins = datetime.combine(today, settings.SWEEP_AT, tzinfo=zone).astimezone(UTC)
-    return today if begins <= now else today - timedelta(days=1)
 
 
 # Claim

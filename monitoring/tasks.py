@@ -7,7 +7,7 @@ from django.utils import timezone
 from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount
 from oauth.tasks import look_at_grant, send_mails, try_again
 
-from . import alerts, lifecycle, sweep
+from . import alerts, heartbeat, lifecycle, schedule, sweep, watch
 from .models import Delivery, Sweep
 
 RUN = 240.0  # seconds a worker stays with a sweep before it gives others a turn
@@ -16,7 +16,7 @@ RUN = 240.0  # seconds a worker stays with a sweep before it gives others a turn
 @shared_task(base=DjangoTask)
 def start_sweep() -> None:
     """Start the night's sweep, if its time has come and nobody has started it."""
-    night = Sweep.objects.start_nightly(sweep.night_due(timezone.now()))
+    night = Sweep.objects.start_nightly(schedule.night_due(timezone.now()))
     if night.finished_at is None:
         work_on_sweep.delay_on_commit(night.pk)
 
@@ -41,7 +41,9 @@ def deliver_due() -> None:
 @shared_task(base=DjangoTask)
 def reconcile() -> None:
     """Find what was missed, lost or put off, and ring for it: every minute, from beat."""
-    if not Sweep.objects.filter(night=sweep.night_due(timezone.now())).exists():
+    now = timezone.now()
+    schedule.keep()
+    if not Sweep.objects.filter(night=schedule.night_due(now)).exists():
         start_sweep.delay_on_commit()
     for running in Sweep.objects.running():
         if not sweep.is_held(running):
@@ -57,3 +59,5 @@ def reconcile() -> None:
         look_at_grant.delay_on_commit(grant.pk)
     ConsentAttempt.objects.forget_expired_flows()
     RequestCount.objects.forget_old()
+    watch.tell(now)
+    heartbeat.send(now)  # last: who cannot do the rest does not say that all is well

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
 
-from monitoring.models import Alert, Channel, Delivery, DeliveryAlert, Finding, Outage, Sweep
+from monitoring.models import Alert, Channel, Delivery, DeliveryAlert, Finding, Heartbeat, Outage, Sweep
 from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, RequestCount
 from staff.models import User
 from tenants.fields import SealedField
@@ -53,6 +53,7 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
         rows.append(RequestCount.objects.create(window_start=timezone.now(), **count))
         subjects += [{"cloud": "global"}, {"watch": Finding.NIGHT}]
         rows.append(Outage.objects.create(cloud="global", since=timezone.now(), probe_at=timezone.now(), why="Down."))
+        rows.append(Heartbeat.objects.create(next_at=timezone.now()))
     rows.append(channel := make_channel(tenant))
     subjects.append({"channel": channel})
     for subject in subjects:

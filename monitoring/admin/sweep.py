@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +14,8 @@ from tenants.admin.checking import start_check
 from tenants.admin.display import ago, page_of, sees_platform
 from tenants.admin.pages import Page
 from tenants.admin.panels import findings_panel
+
+from .schedule import schedule_view
 
 REFRESH_SECONDS = 2
 
@@ -63,7 +66,12 @@ class SweepAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.check_everything_view)
-        return [path("check-everything/", view, name="monitoring_sweep_check_everything"), *super().get_urls()]
+        schedule = self.admin_site.admin_view(partial(schedule_view, self))
+        return [
+            path("check-everything/", view, name="monitoring_sweep_check_everything"),
+            path("schedule/", schedule, name="monitoring_sweep_schedule"),
+            *super().get_urls(),
+        ]
 
     def may_check_everything(self, request: HttpRequest) -> bool:
         return self.has_operate_permission(request) and sees_platform(request.user)

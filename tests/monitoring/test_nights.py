@@ -1,6 +1,6 @@
-"""One sweep a night: two beats, a missed night, both clock changes of the year; and the bells of the reconciler."""
+"""One sweep a night: two beats, a missed night; and the bells of the reconciler."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from monitoring import tasks
 from monitoring.models import Sweep
-from monitoring.sweep import LEASE, batches, night_due
+from monitoring.sweep import LEASE, batches
 from tests.factories import make_connection, make_credential, make_registration
 
 BERLIN = ZoneInfo("Europe/Berlin")
-SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 
 @pytest.fixture
@@ -25,37 +24,6 @@ def at(settings):
 
     set_to(2)
     return set_to
-
-
-def test_a_night_is_due_from_its_time_on(at):
-    assert night_due(datetime(2026, 6, 1, 2, 29, 59, tzinfo=BERLIN)) == date(2026, 5, 31)
-    assert night_due(datetime(2026, 6, 1, 2, 30, tzinfo=BERLIN)) == date(2026, 6, 1)
-    assert night_due(datetime(2026, 6, 1, 23, 59, tzinfo=BERLIN)) == date(2026, 6, 1)
-
-
-def test_a_worker_that_is_late_over_midnight_still_starts_the_night_it_was_rung_for(at):
-    at(23, 59)
-    assert night_due(datetime(2026, 6, 2, 0, 1, tzinfo=BERLIN)) == date(2026, 6, 1)
-
-
-@pytest.mark.parametrize("changes", [SPRING, AUTUMN])
-@pytest.mark.parametrize("hour", [0, 1, 2, 3, 23])
-def test_every_night_begins_once_when_the_clocks_change(at, changes, hour):
-    at(hour)
-    start = datetime.combine(changes - timedelta(days=2), time(12), tzinfo=UTC)
-    nights = [night_due(start + timedelta(minutes=minute)) for minute in range(4 * 24 * 60)]
-    begun = [night for before, night in zip(nights, nights[1:], strict=False) if night != before]
-    assert begun == [nights[0] + timedelta(days=day) for day in range(1, 5)]
-
-
-def test_a_time_that_the_clocks_skip_counts_an_hour_later_by_the_clock(at):
-    assert night_due(datetime(2026, 3, 29, 1, 29, tzinfo=UTC)) == SPRING - timedelta(days=1)
-    assert night_due(datetime(2026, 3, 29, 1, 30, tzinfo=UTC)) == SPRING  # 3:30 in Berlin
-
-
-def test_of_a_time_that_comes_twice_the_first_counts(at):
-    assert night_due(datetime(2026, 10, 25, 0, 29, tzinfo=UTC)) == AUTUMN - timedelta(days=1)
-    assert night_due(datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == AUTUMN
 
 
 # Rows
