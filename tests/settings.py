@@ -22,8 +22,10 @@ os.environ |= {
     "ORGANIZATION_LOGO": "",
     "EXTRA_CLOUDS": "[]",
     "TRUSTED_PROXIES": "",
+    "HEARTBEAT_URL": "",
+    "METRICS_TOKEN": "",
 }
-for _name in ("BEHIND_TLS_PROXY", "SECRET_KEY_FALLBACKS", "SECRET_WARN_DAYS", "SWEEP_AT"):
+for _name in ("BEHIND_TLS_PROXY", "SECRET_KEY_FALLBACKS", "SECRET_WARN_DAYS", "SWEEP_AT", "WATCH_HOURS"):
     os.environ.pop(_name, None)
 os.environ.setdefault("DATABASE_URL", "sqlite:///" + os.path.join(_folder, "tests.sqlite3"))
 os.environ.setdefault("REDIS_URL", "")

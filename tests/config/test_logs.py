@@ -25,6 +25,7 @@ def line(message: str, *args: object, **extra: object) -> str:
         f"Authorization: Bearer {SECRET}",
         f"state mismatch: state={SECRET}",
         f"GET /c/{SECRET}/ HTTP/1.1",
+        f"GET /calendar/{SECRET}/expiries.ics HTTP/1.1",
         f"id eyJhbGciOiJub25lIn0.{SECRET}.{SECRET}",
         f"the value 1.A{SECRET}{SECRET} came back",
         f"stored gAAAA{SECRET}{SECRET}",

@@ -6,8 +6,8 @@ def https(settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
 
 
-@pytest.mark.parametrize("address", ["/c/unknown/", "/c/unknown", "/c/a/b/c"])
-def test_the_redirect_of_a_link_to_https_is_not_kept_and_tells_no_other_page(https, client, address):
+@pytest.mark.parametrize("address", ["/c/unknown/", "/c/unknown", "/c/a/b/c", "/calendar/unknown/expiries.ics"])
+def test_the_redirect_of_a_secret_address_to_https_is_not_kept_and_tells_no_other_page(https, client, address):
     response = client.get(address)
 
     assert (response.status_code, response.headers["Location"]) == (301, f"https://testserver{address}")
