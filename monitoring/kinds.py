@@ -54,7 +54,7 @@ OURS = (
         subjects="the nightly check",
         what="The nightly check has not finished in time, so nobody knows whether something has expired or died since.",
         actor="operator",
-        remedy="See that beat and the workers run, and look at the last check under Sweeps and at the workers' log; "
+        remedy="See that beat and the workers run, and look at the last one under Checks, and at the workers' log; "
         "python manage.py sweep does the night's work at once.",
     ),
     Kind(

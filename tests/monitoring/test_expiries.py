@@ -1,6 +1,7 @@
 """The calendar of coming expiries: at a secret address, what its owner may see, read by icalendar itself."""
 
 import secrets
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from icalendar import Calendar
 
 from monitoring import expiries
 from staff.models import User
-from tenants.models import Credential, Event
+from tenants.models import AppRegistration, Credential, Event
 from tests.canary import find
 from tests.factories import (
     make_connection,
@@ -140,6 +141,22 @@ def test_many_secrets_cost_as_many_queries_as_few(django_assert_num_queries):
         make_connection(make_credential().registration)
     with django_assert_num_queries(2):
         expiries.calendar_of(user, NOW)
+
+
+def test_of_very_many_those_that_end_first_are_in_it():
+    tenant, days = make_tenant(), range(1, expiries.MOST + 3)
+    own = {"tenant": tenant, "directory": "contoso.example"}
+    rows = [AppRegistration(name=f"App {day}", client_id=str(uuid.uuid4()), **own) for day in days]
+    registrations = AppRegistration.objects.bulk_create(rows)
+    Credential.objects.bulk_create(
+        Credential(registration=registration, slot="current", ends_at=NOW + timedelta(days=2 * day))
+        for registration, day in zip(registrations, days, strict=True)
+    )
+    found = [
+        event["dtstart"].dt for event in Calendar.from_ical(expiries.calendar_of(make_superuser(), NOW)).walk("VEVENT")
+    ]
+    assert len(found) == expiries.MOST
+    assert found[-1] == date(2026, 6, 10) + timedelta(days=2 * expiries.MOST)
 
 
 # Who gets it
