@@ -96,6 +96,8 @@ LOGGING: dict[str, Any] = {
         "gunicorn.access": {"handlers": [], "level": "INFO", "propagate": True},
         # MSAL logs whole bodies of answers it cannot read.
         "msal": {"level": "CRITICAL", "propagate": False},
-        "urllib3": {"level": "WARNING"},
+        # Apprise logs addresses and messages; urllib3's warnings name the address of a request.
+        "apprise": {"level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "ERROR"},
     },
 }

@@ -219,3 +219,6 @@ EXTRA_CLOUDS = env.json("EXTRA_CLOUDS", default=[])
 
 SECRET_WARN_DAYS = env("SECRET_WARN_DAYS", cast=days, default=[60, 30, 14, 7, 3, 1, 0])
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+DIGEST_AT = env("DIGEST_AT", cast=time.fromisoformat, default=time(8, 0))  # of what is coming, once a day
+WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=False)  # receivers on this machine, for a demo
+WEBHOOK_CA_FILE = env("WEBHOOK_CA_FILE", default="")  # authorities to trust instead of the usual ones

@@ -264,7 +264,7 @@ def _moment(moment: datetime) -> str:
 
 def send_due() -> None:
     """Send what is due. Call it outside any transaction; safe to run twice at once, or to kill."""
-    outbox.deliver_due(Mail.objects.select_related("link"), message_of)
+    outbox.deliver_due(Mail.objects.select_related("link"), outbox.by_mail(message_of))
 
 
 def message_of(mail: Mail) -> EmailMultiAlternatives:

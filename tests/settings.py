@@ -25,7 +25,16 @@ os.environ |= {
     "HEARTBEAT_URL": "",
     "METRICS_TOKEN": "",
 }
-for _name in ("BEHIND_TLS_PROXY", "SECRET_KEY_FALLBACKS", "SECRET_WARN_DAYS", "SWEEP_AT", "WATCH_HOURS"):
+for _name in (
+    "BEHIND_TLS_PROXY",
+    "DIGEST_AT",
+    "SECRET_KEY_FALLBACKS",
+    "SECRET_WARN_DAYS",
+    "SWEEP_AT",
+    "WATCH_HOURS",
+    "WEBHOOK_ALLOW_LOOPBACK",
+    "WEBHOOK_CA_FILE",
+):
     os.environ.pop(_name, None)
 os.environ.setdefault("DATABASE_URL", "sqlite:///" + os.path.join(_folder, "tests.sqlite3"))
 os.environ.setdefault("REDIS_URL", "")

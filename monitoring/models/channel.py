@@ -1,4 +1,5 @@
 import uuid
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -16,6 +17,11 @@ class ChannelQuerySet(TenantScopedQuerySet["Channel"]):
     def live(self) -> Self:
         """Those that are on."""
         return self.filter(switched_off_at=None)
+
+    def pace(self, pause: timedelta) -> int:
+        """Of these channels, those that take a message now; they take the next one after this pause."""
+        now = timezone.now()
+        return self.filter(models.Q(next_at=None) | models.Q(next_at__lte=now)).update(next_at=now + pause)
 
 
 class Channel(models.Model):
@@ -49,6 +55,8 @@ class Channel(models.Model):
     switched_off_why = models.CharField(max_length=200, blank=True, editable=False)
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     last_problem = models.CharField(max_length=200, blank=True, editable=False)
+    failed_tries = models.PositiveIntegerField(default=0, editable=False, help_text="In a row.")
+    next_at = models.DateTimeField(null=True, editable=False, help_text="Nothing is sent there before.")
     last_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

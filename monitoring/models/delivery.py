@@ -1,31 +1,80 @@
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
+from django.utils import timezone
 
 from tenants.models import Tenant
-from tenants.models.outgoing import Outgoing, OutgoingQuerySet
+from tenants.models.outgoing import MAIL, Outgoing, OutgoingQuerySet
 from tenants.models.visibility import TenantScopedQuerySet
 
 from .alert import Alert
 from .channel import Channel
 
+TO_ADDRESS, TO_CONTACT, TO_CHANNEL = "email:", "contact:", "channel:"  # how targets begin
+
+PACE = timedelta(seconds=1)  # between two messages to one channel; more is more than Slack takes
+
 
 class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
     def due(self) -> Self:
-        """What is to be sent now, and in nobody's hands. Of one finding, a target is told the earlier thing first."""
+        """What is to be sent now, and in nobody's hands. Of one finding, a target is told the earlier thing first.
+
+        A digest neither waits for others nor holds them up.
+        """
+        return self._in_order(super().due()).filter(_paced(timezone.now()))
+
+    def due_soon(self) -> Self:
+        return self._in_order(super().due()).filter(_paced(timezone.now() + 2 * PACE))
+
+    def _in_order(self, due: Self) -> Self:
         mine = DeliveryAlert.objects.filter(delivery=models.OuterRef(models.OuterRef("pk")))
         earlier = DeliveryAlert.objects.filter(
             delivery__state=Delivery.State.WAITING,
+            delivery__digest_at=None,
+            delivery__created_at__lt=models.OuterRef("created_at"),
             target=models.OuterRef("target"),
             alert__finding__in=mine.values("alert__finding"),
-            alert__lt=mine.order_by("alert").values("alert")[:1],
-        ).exclude(delivery=models.OuterRef("pk"))
-        return super().due().exclude(models.Exists(earlier))
+        )
+        return due.filter(models.Q(digest_at__isnull=False) | ~models.Exists(earlier))
+
+    def besides(self, lanes: Collection[str]) -> Self:
+        others = self.exclude(target__in=lanes)
+        return others.filter(target__startswith=TO_CHANNEL) if MAIL in lanes else others
+
+    def claim(self, pk: uuid.UUID) -> "Delivery | None":
+        """As of any message; of one channel never two within a second, whoever claims them."""
+        row = self.due().filter(pk=pk).select_related("channel").first()
+        if row is None or (row.lane != MAIL and not Channel.objects.filter(pk=row.channel_id).pace(PACE)):
+            return None
+        return super().claim(pk)
+
+    def send_again(self) -> list["Delivery"]:
+        """Those that were set aside are due once more, for another three days; which those are."""
+        now = timezone.now()
+        rows = list(self.filter(state=Delivery.State.SET_ASIDE))
+        for row in rows:
+            row.state, row.next_at = Delivery.State.WAITING, now
+            row.tries.append({"at": now.isoformat(timespec="seconds"), "problem": "to be sent again", "again": True})
+        self.bulk_update(rows, ["state", "next_at", "tries"])
+        return rows
+
+
+def _paced(now: datetime) -> models.Q:
+    """To whose channel another message may go by then."""
+    to_mail = ~models.Q(target__startswith=TO_CHANNEL)
+    return to_mail | models.Q(channel__next_at=None) | models.Q(channel__next_at__lte=now)
 
 
 class Delivery(Outgoing):
-    """One message on its way to one target, an address or a channel, with one alert or many."""
+    """One message on its way to one target, an address or a channel, with one alert or many.
 
+    `channel` is set for every message that a channel asked for, also where it goes to an address of a channel by email.
+    """
+
+    address = models.EmailField(blank=True)
     target = models.CharField(max_length=400, help_text="email:<address>, contact:<address> or channel:<uuid>.")
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, related_name="deliveries")
     tenant = models.ForeignKey(
@@ -36,6 +85,8 @@ class Delivery(Outgoing):
         help_text="Whose, if it tells of one tenant only.",
     )
     digest_at = models.DateTimeField(null=True, help_text="The daily digest it is; none: sent as soon as possible.")
+    is_group = models.BooleanField(default=False, help_text="Further alerts join it until it is first tried.")
+    is_test = models.BooleanField(default=False, help_text="It tells of nothing: somebody pressed Send test.")
     alerts = models.ManyToManyField(Alert, through="DeliveryAlert", related_name="deliveries")
 
     objects = DeliveryQuerySet.as_manager()
@@ -51,7 +102,11 @@ class Delivery(Outgoing):
         ]
 
     def __str__(self) -> str:
-        return f"Message to {self.channel or self.address}"
+        return f"Message to {self.address or self.channel}"
+
+    @property
+    def lane(self) -> str:
+        return self.target if self.target.startswith(TO_CHANNEL) else MAIL
 
 
 class DeliveryAlertQuerySet(TenantScopedQuerySet["DeliveryAlert"]):

@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
 from typing import ClassVar, Self, TypeVar
 
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from .visibility import TenantScopedQuerySet
 
+MAIL = "mail"  # the lane of all that leaves through the mail server
 LEASE = timedelta(minutes=10)  # longer than a mail server may keep one message waiting, step by step
 
 _Row = TypeVar("_Row", bound="Outgoing")
@@ -18,6 +20,14 @@ class OutgoingQuerySet(TenantScopedQuerySet[_Row]):
         now = timezone.now()
         waiting = self.filter(state=Outgoing.State.WAITING, next_at__lte=now)
         return waiting.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=now))
+
+    def due_soon(self) -> Self:
+        """What is due but for a moment's pace between two messages of its lane."""
+        return self.due()
+
+    def besides(self, lanes: Collection[str]) -> Self:
+        """Without what belongs to these lanes."""
+        return self.none() if MAIL in lanes else self.all()
 
     def claim(self, pk: uuid.UUID) -> _Row | None:
         """This row, to be sent by the caller and nobody else, or None. A new try is on record from here on."""
@@ -33,7 +43,7 @@ class OutgoingQuerySet(TenantScopedQuerySet[_Row]):
 
 
 class Outgoing(models.Model):
-    """One mail on its way to one address, sent by `tenants.outbox`. Its id is the message's, the same on every try."""
+    """One message on its way, sent by `tenants.outbox`. Its id is the message's, the same on every try."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting"
@@ -54,3 +64,8 @@ class Outgoing(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def lane(self) -> str:
+        """Messages of one lane are sent one after the other."""
+        return MAIL

@@ -8,7 +8,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
 from monitoring.models import Delivery, Finding
-from monitoring.transports.email import message_of, moment
+from monitoring.transports.email import message_of
+from monitoring.wording import moment
 from tests.factories import make_connection, make_credential, make_registration, make_tenant
 
 from .test_findings import fault, see

@@ -12,7 +12,7 @@ from django.utils import timezone
 from oauth import mails
 from oauth.models import Link, Mail
 from oauth.models.link import digest
-from tenants.outbox import Mailer, NotWanted, deliver
+from tenants.outbox import Mailer, NotWanted, Try, by_mail
 from tests.canary import find
 from tests.factories import make_link, make_operator, make_registration, make_tenant
 from tests.tenants.smtp_server import SmtpServer
@@ -126,7 +126,7 @@ def test_a_second_try_brings_a_new_address_where_the_first_has_stopped(mail_serv
     [
         lambda: Link.objects.update(revoked_at=timezone.now()),
         lambda: Mail.objects.all().withdraw("The link was renewed."),
-        lambda: Mail.objects.update(created_at=timezone.now() - timedelta(days=4)),
+        lambda: Mail.objects.update(tries=[{"at": (timezone.now() - timedelta(days=4)).isoformat()}]),
     ],
     ids=["link ended", "withdrawn", "given up"],
 )
@@ -149,7 +149,10 @@ def test_a_mail_that_is_withdrawn_while_it_is_being_sent_makes_no_other_address(
     Mail.objects.filter(link=link).withdraw("The link was renewed.")
 
     with Mailer() as mailer:
-        deliver(claimed, mailer, mails.message_of)
+        attempt = Try(claimed)
+        attempt.prepare(by_mail(mails.message_of), mailer)
+        attempt.send()
+        attempt.save()
 
     assert mailoutbox == []
     assert Link.objects.get().token_digest == digest(shown)
