@@ -22,6 +22,7 @@ ORDER = [
     "oauth.admingrant",
     "oauth.mail",
     "monitoring.finding",
+    "monitoring.channel",
     "monitoring.sweep",
     "monitoring.alert",
     "monitoring.delivery",

@@ -38,6 +38,7 @@ def settings_problems(**kwargs: Any) -> list[CheckMessage]:
         *_extra_clouds(),
         *_alerts(),
         *_watch(),
+        *_webhooks(),
         *_logo(),
     ]
 
@@ -94,6 +95,22 @@ def _is_heartbeat_address(url: str) -> bool:
     if not host or "@" in parts.netloc or not url.isascii() or any(map(str.isspace, url)):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+
+
+def _webhooks() -> Iterator[Error]:
+    if settings.WEBHOOK_ALLOW_LOOPBACK and not _allowed_hosts_are_loopback():
+        yield Error(
+            "WEBHOOK_ALLOW_LOOPBACK is on while ALLOWED_HOSTS names hosts that others can reach: whoever may add a "
+            "channel could reach what listens on this machine alone.",
+            hint="Remove it, or allow only localhost and 127.0.0.1.",
+            id="config.E023",
+        )
+    if settings.WEBHOOK_CA_FILE and not Path(settings.WEBHOOK_CA_FILE).is_file():
+        yield Error(
+            "The file of WEBHOOK_CA_FILE does not exist, so no webhook could be sent.",
+            hint="Correct the path, or leave it empty to trust the usual authorities.",
+            id="config.E024",
+        )
 
 
 def _logo() -> Iterator[Error]:

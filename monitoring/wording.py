@@ -85,11 +85,11 @@ def whose(finding: Finding) -> str:
 
 
 def link_to(finding: Finding) -> str:
-    return settings.SITE_URL + reverse("admin:monitoring_finding_change", args=[finding.pk])
+    return f"{settings.SITE_URL}{reverse('admin:monitoring_finding_change', args=[finding.pk])}"
 
 
 def link_to_all() -> str:
-    return settings.SITE_URL + reverse("admin:monitoring_finding_changelist")
+    return f"{settings.SITE_URL}{reverse('admin:monitoring_finding_changelist')}"
 
 
 def title_of(delivery: Delivery, items: list[Item]) -> str:

@@ -149,11 +149,11 @@ def _begin(rows: OutgoingQuerySet[_Row], lanes: dict[str, deque[Any]], busy: lis
     for lane in [lane for lane in lanes if lane not in busy]:
         waiting = lanes[lane]
         while waiting and len(busy) < SENDERS:
-            row = rows.claim(waiting.popleft())
-            if row is not None:
+            claimed = rows.claim(waiting.popleft())
+            if claimed is not None:
                 maybe_crash("delivery.claimed")
                 busy.append(lane)
-                yield row
+                yield claimed
                 break
         if not waiting:
             del lanes[lane]

@@ -1,1 +1,1 @@
-from . import alert, delivery, finding, sweep  # noqa: F401  each registers its model
+from . import alert, channel, delivery, finding, sweep  # noqa: F401  each registers its model

@@ -10,7 +10,7 @@ from tenants.admin.display import link_to
 from tenants.admin.outgoing import state_of, tries_of
 from tenants.admin.pages import Page, Panel
 
-from .delivery import SUBJECT
+from .delivery import SUBJECT, recipient, with_recipients
 
 
 @admin.register(Alert)
@@ -25,6 +25,8 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @admin.display(description="says")
     def says(self, alert: Any) -> str:
+        if alert.reminder:
+            return "it is still so, after a snooze"
         return {"opened": "something is wrong", "worse": "it got worse", "resolved": "it is resolved"}[alert.news]
 
     @admin.display(description="finding")
@@ -48,12 +50,13 @@ class AlertAdmin(ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: Alert) -> Page:
         page = super().page(request, obj)
+        deliveries = with_recipients(obj.deliveries.visible_to(request.user), request.user)
         page.panels.append(
             Panel(
                 title="Deliveries",
-                columns=["Address", "State", "Tries"],
-                rows=[[link_to(row, row.address), state_of(row), tries_of(row)] for row in obj.deliveries.all()],
-                empty="Nobody was told: there is no alert address for it.",
+                columns=["To", "State", "Tries"],
+                rows=[[link_to(row, recipient(row)), state_of(row), tries_of(row)] for row in deliveries],
+                empty="Nobody was told: there is no alert address or channel for it.",
             )
         )
         return page

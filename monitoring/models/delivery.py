@@ -47,7 +47,7 @@ class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
     def claim(self, pk: uuid.UUID) -> "Delivery | None":
         """As of any message; of one channel never two within a second, whoever claims them."""
         row = self.due().filter(pk=pk).select_related("channel").first()
-        if row is None or (row.lane != MAIL and not Channel.objects.filter(pk=row.channel_id).pace(PACE)):
+        if row is None or (row.lane != MAIL and not Channel.objects.filter(deliveries=pk).pace(PACE)):
             return None
         return super().claim(pk)
 
@@ -87,7 +87,9 @@ class Delivery(Outgoing):
     digest_at = models.DateTimeField(null=True, help_text="The daily digest it is; none: sent as soon as possible.")
     is_group = models.BooleanField(default=False, help_text="Further alerts join it until it is first tried.")
     is_test = models.BooleanField(default=False, help_text="It tells of nothing: somebody pressed Send test.")
-    alerts = models.ManyToManyField(Alert, through="DeliveryAlert", related_name="deliveries")
+    alerts: "models.ManyToManyField[Alert, DeliveryAlert]" = models.ManyToManyField(
+        Alert, through="DeliveryAlert", related_name="deliveries"
+    )
 
     objects = DeliveryQuerySet.as_manager()
 

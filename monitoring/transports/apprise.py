@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import apprise
 import requests
@@ -122,7 +123,7 @@ class _Session(requests.Session):
 
     @sensitive_variables()
     def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
-        parts = requests.utils.urlparse(url)
+        parts = urlsplit(url)
         if not self._service.is_at(parts.hostname or "") or (self._service.hosts and parts.scheme != "https"):
             raise NotTaken("its address is refused: it is not one of the service's hosts")
         options |= {

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import apprise
@@ -91,12 +92,11 @@ def service_of(url: str) -> tuple[Service, apprise.NotifyBase]:
 
 def _scheme_of(plugin: apprise.NotifyBase) -> str:
     """The name it was made by: of what Apprise makes of an https address, that of its own."""
-    schemes = {
-        scheme
-        for names in (plugin.protocol, plugin.secure_protocol)
-        for scheme in ((names,) if isinstance(names, str) else names or ())
-    }
-    return next((scheme for scheme in sorted(schemes) if scheme in _BY_SCHEME), "")
+    kind: Any = type(plugin)
+    schemes: list[str] = []
+    for names in (kind.protocol, kind.secure_protocol):
+        schemes += [names] if isinstance(names, str) else names or []
+    return next((scheme for scheme in schemes if scheme in _BY_SCHEME), "")
 
 
 @sensitive_variables()

@@ -69,8 +69,10 @@ def _post(sender: guard.Guard, address: guard.Address, message_id: str, body: by
         raise NotTaken(f"not reached: {problem}") from None
     except (HTTPError, OSError) as problem:
         raise NotTaken(f"no answer: {type(problem).__name__}") from None
-    if not 200 <= answer.status < 300:  # a redirection is a no, too
-        raise NotTaken(f"answered {answer.status}", retry_after=answer.retry_after, is_gone=answer.status == GONE)
+    if not 200 <= answer.status_code < 300:  # a redirection is a no, too
+        raise NotTaken(
+            f"answered {answer.status_code}", retry_after=answer.retry_after, is_gone=answer.status_code == GONE
+        )
 
 
 @sensitive_variables()

@@ -40,7 +40,7 @@ class TenantForm(WholeRowForm, forms.ModelForm):
 @admin.register(Tenant)
 class TenantAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     form = TenantForm
-    fields = ["name", "slug", "contact_emails", "warn_days", "notes"]
+    fields = ["name", "slug", "contact_emails", "tells_contacts", "warn_days", "notes"]
     readonly_fields = ["status"]
     prepopulated_fields = {"slug": ["name"]}
     list_display = ["name", "status", "finding_count", "registration_count", "connection_count"]
