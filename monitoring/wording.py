@@ -63,7 +63,7 @@ class Item:
 
 def items_of(delivery: Delivery) -> list[Item]:
     """What this message tells of, each finding once, by its latest news; by tenant and date."""
-    alerts: Any = delivery.alerts.with_news()  # type: ignore[attr-defined]
+    alerts: Any = delivery.alerts.with_news()
     paths = [f"finding__{path}" for path in (*Finding.SUBJECT, "tenant")]
     latest = {alert.finding_id: alert for alert in alerts.select_related(*paths).order_by("pk")}
     items = [Item(alert, "reminder" if alert.reminder else alert.news) for alert in latest.values()]

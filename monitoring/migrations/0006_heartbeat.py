@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("monitoring", "0004_deliveries_carry_alerts_required"),
+        ("monitoring", "0005_pacing_groups_and_tests"),
     ]
 
     operations = [
