@@ -375,5 +375,5 @@ def test_no_kind_of_ours_is_one_of_the_tables(fault):
 
 
 def test_every_kind_that_a_look_speaks_of_has_its_row():
-    spoken_of = [health.BEFORE_ASKING, health.ONLY_IN_CONSENT, health.OF_ONE_DIRECTORY, health.OF_THE_SECRET]
-    assert set(KINDS).issuperset(*spoken_of)
+    spoken_of = health.BEFORE_ASKING | health.ONLY_IN_CONSENT | health.OF_ONE_DIRECTORY | health.OF_THE_SECRET
+    assert spoken_of - set(KINDS) == set()
