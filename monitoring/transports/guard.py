@@ -29,6 +29,7 @@ READ_SECONDS = 15.0
 TOTAL_SECONDS = 25.0
 MOST_READ = 4096
 
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\](:\d+)?")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 
@@ -101,6 +102,8 @@ def parse(url: str) -> Address:
         raise Refused("It is not an address.") from None
     if "@" in parts.netloc:
         raise Refused("It holds a user name. Remove what stands before the @.")
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
+        raise Refused("Its host is not an address of IPv6.")
     if "#" in url:
         raise Refused("It holds a #.")
     host = _host(parts.hostname or "")
@@ -183,6 +186,7 @@ class Guard:
     resolve: Resolve = resolve_here
     allow_loopback: bool = False
     ca_certs: str | None = None
+    seconds: float = TOTAL_SECONDS
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A connection to an address of this name; Refused where any of them must not be reached."""
@@ -234,12 +238,12 @@ class Guard:
         return self.guarded(HTTPSConnection)(address.host, address.port, timeout=CONNECT_SECONDS, **tls)
 
     def post(self, address: Address, body: bytes, headers: dict[str, str]) -> Answer:
-        """Send it and read how it was taken. Follows nothing, tries nothing twice, takes TOTAL_SECONDS at most.
+        """Send it and read how it was taken. Follows nothing, tries nothing twice, takes its `seconds` at most.
 
         Raises Refused, Unreachable, or urllib3's and the socket's own.
         """
         connection = self._connection(address)
-        with _ended_in_time(connection):
+        with _ended_within(self.seconds, connection):
             connection.connect()
             connection.timeout = READ_SECONDS
             connection.sock.settimeout(READ_SECONDS)
@@ -252,7 +256,7 @@ class Guard:
 
 
 @contextmanager
-def _ended_in_time(connection: HTTPConnection) -> Iterator[None]:
+def _ended_within(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     """Timeouts begin anew with each byte; this ends a connection that trickles."""
 
     def end() -> None:
@@ -261,7 +265,7 @@ def _ended_in_time(connection: HTTPConnection) -> Iterator[None]:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(TOTAL_SECONDS, end)
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
