@@ -40,6 +40,7 @@ RUN = timedelta(minutes=4)
 SENDERS = 8
 AT_ONCE = 100  # rows looked up at a time
 SOON = 0.1  # seconds until it is looked again for what waits for its lane's pace
+LOOK_AGAIN = 0.3  # seconds until a free lane may begin while others are under way
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def deliver_due(
                     attempt.prepare(prepare, mailer)
                     under_way[pool.submit(attempt.send)] = attempt
             if under_way:
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                for future in wait(under_way, timeout=LOOK_AGAIN, return_when=FIRST_COMPLETED).done:
                     under_way.pop(future).save()
             elif time.monotonic() >= until or not rows.due_soon().exists():
                 return

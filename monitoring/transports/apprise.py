@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import apprise
 import requests
+from apprise import NotifyFormat, NotifyType
+from apprise.plugins.base import NotifyBase
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
@@ -86,7 +87,7 @@ def uncalling(text: str) -> str:
 @sensitive_variables()
 def send(
     service: Service,
-    plugin: apprise.NotifyBase,
+    plugin: NotifyBase,
     title: str,
     text: str,
     *,
@@ -94,10 +95,10 @@ def send(
     sender: guard.Guard | None = None,
 ) -> None:
     """Hand it to the service, or raise NotTaken."""
-    kind = apprise.NotifyType.FAILURE if is_bad else apprise.NotifyType.INFO
-    text_format = apprise.NotifyFormat.TEXT
+    kind = NotifyType.FAILURE if is_bad else NotifyType.INFO
+    text_format = NotifyFormat.TEXT
     if service.reads_markdown:
-        text, text_format = _with_links(text), apprise.NotifyFormat.MARKDOWN
+        text, text_format = _with_links(text), NotifyFormat.MARKDOWN
     with _session(service, sender or guard.guard_of_site()) as session:
         _go_through_us(plugin)
         is_taken = plugin.notify(body=text, title=title, notify_type=kind, body_format=text_format)
@@ -191,7 +192,7 @@ class _Requests:
 _OURS = _Requests()
 
 
-def _go_through_us(plugin: apprise.NotifyBase) -> None:
+def _go_through_us(plugin: NotifyBase) -> None:
     """Apprise has no seam for connections: its plugins call the module `requests`, so we stand in for it there."""
     module: Any = sys.modules[type(plugin).__module__]
     if module.requests is not _OURS:

@@ -5,19 +5,37 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import apprise
+from apprise import AppriseAsset
+from apprise.plugins.base import NotifyBase
+from apprise.plugins.discord import NotifyDiscord
+from apprise.plugins.google_chat import NotifyGoogleChat
+from apprise.plugins.gotify import NotifyGotify
+from apprise.plugins.mattermost import NotifyMattermost
+from apprise.plugins.ntfy import NotifyNtfy
+from apprise.plugins.opsgenie import NotifyOpsgenie
+from apprise.plugins.pagerduty import NotifyPagerDuty
+from apprise.plugins.pagertree import NotifyPagerTree
+from apprise.plugins.pushover import NotifyPushover
+from apprise.plugins.rocketchat import NotifyRocketChat
+from apprise.plugins.signl4 import NotifySIGNL4
+from apprise.plugins.slack import NotifySlack
+from apprise.plugins.splunk import NotifySplunk
+from apprise.plugins.squadcast import NotifySquadcast
+from apprise.plugins.telegram import NotifyTelegram
+from apprise.plugins.webexteams import NotifyWebexTeams
+from apprise.plugins.workflows import NotifyWorkflows
 from django.views.decorators.debug import sensitive_variables
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service by its Apprise schemes. `hosts`: where it is; one that begins with a dot stands for all below it.
+    """A service as Apprise speaks to it. `hosts`: where it is; one that begins with a dot stands for all below it.
 
     None: on a host of its own, which the address names.
     """
 
     name: str
-    schemes: tuple[str, ...]
+    plugin: Any
     hosts: tuple[str, ...] | None
     reads_markdown: bool = False
 
@@ -25,36 +43,45 @@ class Service:
         host = host.lower().rstrip(".")
         return self.hosts is None or any(host.endswith(own) if own[0] == "." else host == own for own in self.hosts)
 
+    @property
+    def schemes(self) -> list[str]:
+        """How its Apprise addresses begin."""
+        schemes: list[str] = []
+        for names in (self.plugin.protocol, self.plugin.secure_protocol):
+            schemes += [names] if isinstance(names, str) else names or []
+        return schemes
+
 
 _FLOWS = (".logic.azure.com", ".logic.azure.us", ".logic.azure.cn", ".powerplatform.com", ".powerplatform.microsoft.us")
+TEAMS = Service("Microsoft Teams", NotifyWorkflows, _FLOWS, reads_markdown=True)
+# Apprise's other plugins are not even loaded: no address leads to what is not in these two.
 FIXED = (
-    Service("Microsoft Teams", ("workflow", "workflows"), _FLOWS, reads_markdown=True),
-    Service("Slack", ("slack",), ("hooks.slack.com", "hooks.slack-gov.com", "slack.com")),
-    Service("PagerDuty", ("pagerduty",), ("events.pagerduty.com", "events.eu.pagerduty.com")),
-    Service("Opsgenie", ("opsgenie",), ("api.opsgenie.com", "api.eu.opsgenie.com")),
-    Service("Splunk On-Call", ("splunk", "victorops"), ("alert.victorops.com",)),
-    Service("Squadcast", ("squadcast",), ("api.squadcast.com", "api.eu.squadcast.com")),
-    Service("PagerTree", ("pagertree",), ("api.pagertree.com",)),
-    Service("SIGNL4", ("signl4",), ("connect.signl4.com",)),
-    Service("Discord", ("discord",), ("discord.com",)),
-    Service("Telegram", ("tgram",), ("api.telegram.org",)),
-    Service("Pushover", ("pover",), ("api.pushover.net",)),
-    Service("Google Chat", ("gchat",), ("chat.googleapis.com",)),
-    Service("Webex", ("wxteams", "webex"), ("api.ciscospark.com", "webexapis.com")),
+    TEAMS,
+    Service("Slack", NotifySlack, ("hooks.slack.com", "hooks.slack-gov.com", "slack.com")),
+    Service("PagerDuty", NotifyPagerDuty, ("events.pagerduty.com", "events.eu.pagerduty.com")),
+    Service("Opsgenie", NotifyOpsgenie, ("api.opsgenie.com", "api.eu.opsgenie.com")),
+    Service("Splunk On-Call", NotifySplunk, ("alert.victorops.com",)),
+    Service("Squadcast", NotifySquadcast, ("api.squadcast.com", "api.eu.squadcast.com")),
+    Service("PagerTree", NotifyPagerTree, ("api.pagertree.com",)),
+    Service("SIGNL4", NotifySIGNL4, ("connect.signl4.com",)),
+    Service("Discord", NotifyDiscord, ("discord.com",)),
+    Service("Telegram", NotifyTelegram, ("api.telegram.org",)),
+    Service("Pushover", NotifyPushover, ("api.pushover.net",)),
+    Service("Google Chat", NotifyGoogleChat, ("chat.googleapis.com",)),
+    Service("Webex", NotifyWebexTeams, ("api.ciscospark.com", "webexapis.com")),
 )
 ON_OWN_HOST = (
-    Service("Mattermost", ("mmost", "mmosts"), None),
-    Service("Rocket.Chat", ("rocket", "rockets"), None),
-    Service("ntfy", ("ntfy", "ntfys"), None),
-    Service("Gotify", ("gotify", "gotifys"), None),
+    Service("Mattermost", NotifyMattermost, None),
+    Service("Rocket.Chat", NotifyRocketChat, None),
+    Service("ntfy", NotifyNtfy, None),
+    Service("Gotify", NotifyGotify, None),
 )
-_BY_SCHEME = {scheme: service for service in (*FIXED, *ON_OWN_HOST) for scheme in service.schemes}
 
 # Apprise's ways to read a file or fetch an address of one's choice, and to leave out what keeps a message safe.
 REFUSED_OPTIONS = frozenset(["template", "attach", "verify", "redirect", "rto", "cto", "format", "overflow", "emojis"])
 
 # Nothing kept on disk, nothing fetched for show, nobody followed.
-ASSET = apprise.AppriseAsset(
+ASSET = AppriseAsset(
     app_id="Tenantry",
     app_desc="Tenantry",
     async_mode=False,
@@ -71,32 +98,35 @@ class Unusable(ValueError):
 
 
 @sensitive_variables()
-def service_of(url: str) -> tuple[Service, apprise.NotifyBase]:
+def service_of(url: str) -> tuple[Service, NotifyBase]:
     """The service of an Apprise address, or of an https address that the service itself gave out, ready to send.
 
     Raises Unusable.
     """
     _refuse_options(url)
-    plugin = apprise.Apprise.instantiate(url, asset=ASSET)
+    scheme = url.partition(":")[0].lower()
+    for service in (*FIXED, *ON_OWN_HOST):
+        parts: Any = None
+        if scheme in service.schemes:
+            parts = service.plugin.parse_url(url)
+        elif scheme == "https":
+            parts = service.plugin.parse_native_url(url)
+        if parts:
+            return service, _made(service, parts)
+    raise Unusable(f"This is not an address of a service that may be used here. These may: {named(FIXED)}.")
+
+
+@sensitive_variables()
+def _made(service: Service, parts: dict[str, Any]) -> NotifyBase:
+    try:
+        plugin: NotifyBase = service.plugin(**{**parts, "asset": ASSET})
+    except Exception:  # each of these classes has errors of its own for what is missing, with the address in them
+        plugin = None  # type: ignore[assignment]
     if plugin is None:
-        raise Unusable(f"This is not an address of a known service. Known are: {named(FIXED)}.")
-    scheme = _scheme_of(plugin)
-    service = _BY_SCHEME.get(scheme)
-    if service is None:
-        raise Unusable(f"This service may not be used here. These may: {named(FIXED)}.")
-    host = str(getattr(plugin, "host", "") or "")
-    if "workflows" in service.schemes and not service.is_at(host):
+        raise Unusable(f"Something is missing in this address of {service.name}. Copy the whole of it.")
+    if service is TEAMS and not service.is_at(str(getattr(plugin, "host", ""))):
         raise Unusable(f"An address of {service.name} leads to one of Microsoft's hosts; this one does not.")
-    return service, plugin
-
-
-def _scheme_of(plugin: apprise.NotifyBase) -> str:
-    """The name it was made by: of what Apprise makes of an https address, that of its own."""
-    kind: Any = type(plugin)
-    schemes: list[str] = []
-    for names in (kind.protocol, kind.secure_protocol):
-        schemes += [names] if isinstance(names, str) else names or []
-    return next((scheme for scheme in schemes if scheme in _BY_SCHEME), "")
+    return plugin
 
 
 @sensitive_variables()
@@ -111,7 +141,7 @@ def _refuse_options(url: str) -> None:
         raise Unusable(f"The option {', '.join(refused)} may not be used here. Remove it from the address.")
 
 
-def place_of(service: Service, plugin: apprise.NotifyBase) -> str:
+def place_of(service: Service, plugin: NotifyBase) -> str:
     """What may be shown of where it goes."""
     host = getattr(plugin, "host", "")
     return f"{service.name} at {host}" if service.hosts is None and host else service.name

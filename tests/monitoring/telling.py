@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from monitoring import alerts
 from monitoring.models import Channel, Delivery
 from monitoring.transports.webhook import new_secret
@@ -46,8 +48,6 @@ def send() -> None:
 def again() -> None:
     """What waits is due at once, as after its pause."""
     Channel.objects.update(next_at=None)
-    from django.utils import timezone
-
     Delivery.objects.filter(state="waiting").update(next_at=timezone.now())
 
 

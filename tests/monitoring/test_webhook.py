@@ -1,5 +1,6 @@
 """Webhooks: what is sent, how it is signed, and what becomes of each answer."""
 
+import base64
 import json
 from datetime import timedelta
 
@@ -72,8 +73,6 @@ def test_after_a_day_the_old_secret_signs_no_more(receiver):
 
 
 def test_the_secret_is_of_the_length_the_standard_wants():
-    import base64
-
     assert new_secret().startswith("whsec_")
     assert 24 <= len(base64.b64decode(new_secret().removeprefix("whsec_"))) <= 64
 
