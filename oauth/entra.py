@@ -4,10 +4,12 @@ import hmac
 import json
 import logging
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +32,9 @@ from .id_token import Identity, identity_of
 logging.getLogger("msal").setLevel(logging.CRITICAL)
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 logger = logging.getLogger(__name__)
+# MSAL looks for this optional package each time it makes an app object: a twentieth of a whole refresh to find nothing.
+if find_spec("msal_extensions") is None:
+    sys.modules.setdefault("msal_extensions", None)  # type: ignore[arg-type]  # "not there", says Python's import system
 
 FOR_MANY = ("common", "organizations", "consumers")
 LONGEST = {

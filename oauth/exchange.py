@@ -17,13 +17,14 @@ from .http import GUID, Answer, HttpClient
 WORD = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 NUMBER = re.compile(r"\s*AADSTS([0-9]{1,9})\b")
 VISIBLE = re.compile(r"[\x21-\x7e]+")
+ANSWERED = Answer(200, "{}", {})
 
 
 class Exchange:
-    """MSAL's http_client for one app object: remembers the raw answer, and hands on only what MSAL can read.
+    """MSAL's http_client for one app object: it keeps the token endpoint's raw answer, and MSAL is told that one came.
 
-    What is no answer (429, 5xx, not a JSON object) ends here in our own error, so MSAL never sees a body it would log.
-    Discovery that points to another host ends here too, before any secret is sent.
+    We judge that answer ourselves, so MSAL, which would read it again, decode it and log what it cannot read, gets none
+    of it. What is no answer (429, 5xx, not a JSON object) ends here in our own error. Discovery that points to another host ends here too, before any secret is sent.
     """
 
     def __init__(self, http: HttpClient, cloud: Cloud) -> None:
@@ -56,7 +57,7 @@ class Exchange:
     @sensitive_variables()
     def post(self, url: str, **kwargs: Any) -> Answer:
         self.response, self.answer = self._usable(lambda: self._http.post(url, **kwargs))
-        return self.response
+        return ANSWERED
 
     def close(self) -> None:
         """Nothing to close: the connections are the process's."""

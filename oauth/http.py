@@ -6,13 +6,15 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse, HTTPSConnectionPool, Timeout
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
@@ -25,7 +27,9 @@ MAX_BODY = 1 << 20
 MAX_RETRY_AFTER = 3600
 DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 DISCOVERY_LIFETIME = 3600
-MAX_DISCOVERED = 2000
+MAX_DISCOVERED = 20_000  # a night's directories, at about a kilobyte each
+LEAST_KEPT = 32
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
 class RefusedAddress(ValueError):
@@ -79,7 +83,9 @@ class HttpClient:
         self._timeout = Timeout(connect=connect, read=read)
         self._body_seconds = 2 * read  # the read timeout starts again with every byte
         self._hosts = {cloud.login_host.lower(), cloud.graph_host.lower()}
+        self._origins = {f"https://{host}": host for host in self._hosts}
         self._discovered: dict[str, tuple[float, Answer]] = {}
+        self._asking: dict[str, Future[Answer]] = {}
         self._lock = threading.Lock()
 
     def get(
@@ -90,7 +96,7 @@ class HttpClient:
         **_ignored: object,
     ) -> Answer:
         address = self._allowed(url, params)
-        discovery = DISCOVERY.fullmatch(parse_url(address).path or "")
+        discovery = DISCOVERY.fullmatch(address[1].partition("?")[0])
         if discovery is None:
             return self._send("GET", address, headers)
         if self._cloud.built_in:
@@ -111,32 +117,43 @@ class HttpClient:
 
     def close(self) -> None:
         """Let go of the idle connections of this process to every cloud that shares this one's CA."""
-        _pool(self._cloud.ca_file).clear()
+        for pool in _take_pools(self._cloud.ca_file):
+            pool.close()
 
     def directory_of(self, domain: str) -> str:
         """The ID of the directory that holds this domain, in lower case, or empty if the cloud names none.
 
         Really asked, of a built-in cloud too; a good answer is kept for an hour. Raises urllib3's HTTPError.
         """
-        answer = self._discover(f"{self._cloud.authority(domain)}/v2.0/.well-known/openid-configuration", None)
+        address = self._allowed(f"{self._cloud.authority(domain)}/v2.0/.well-known/openid-configuration", None)
+        answer = self._discover(address, None)
         document = answer.json_object or {}
         found = GUID.search(str(document.get("issuer", ""))) if answer.status_code == 200 else None
         return found[0].lower() if found else ""
 
-    def _allowed(self, url: str, params: Mapping[str, str] | None) -> str:
+    def _allowed(self, url: str, params: Mapping[str, str] | None) -> tuple[str, str]:
+        """The host it goes to and what is asked of it there."""
+        query = f"?{urlencode(params)}" if params else ""
+        # What nearly all addresses are like; reading one as urllib3 does costs a twentieth of a whole refresh.
+        slash = url.find("/", len("https://"))
+        if (host := self._origins.get(url[:slash])) is not None and PLAIN_PATH.fullmatch(url, slash):
+            return host, url[slash:] + query
         try:
-            parts = parse_url(url)  # urllib3's own reading, so that what is checked is where it goes
+            parts = parse_url(url)
         except LocationParseError:
             parts = Url()
         if parts.scheme != "https" or parts.auth is not None or parts.netloc not in self._hosts:
             raise RefusedAddress(f"“{parts.netloc or ''}” is not an https host of the cloud “{self._cloud.key}”.")
-        return f"{url}?{urlencode(params)}" if params else url
+        return parts.netloc, parts.request_uri + query
 
     @sensitive_variables()
-    def _send(self, method: str, url: str, headers: Mapping[str, str] | None, form: str | None = None) -> Answer:
-        response = _pool(self._cloud.ca_file).request(
+    def _send(
+        self, method: str, address: tuple[str, str], headers: Mapping[str, str] | None, form: str | None = None
+    ) -> Answer:
+        host, path = address
+        response = _pool(self._cloud.ca_file, host).urlopen(
             method,
-            url,
+            path,
             body=form,
             headers=headers,
             timeout=self._timeout,
@@ -157,19 +174,38 @@ class HttpClient:
         }
         return Answer(200, json.dumps(document), {})
 
-    def _discover(self, url: str, headers: Mapping[str, str] | None) -> Answer:
+    def _discover(self, address: tuple[str, str], headers: Mapping[str, str] | None) -> Answer:
+        """Kept, or asked once for all who want it now: they share the answer, or that there is none."""
+        _, path = address
         with self._lock:
-            expires, answer = self._discovered.get(url, (0.0, None))
-        if answer is not None and time.monotonic() < expires:
+            expires, answer = self._discovered.get(path, (0.0, None))
+            if answer is not None and time.monotonic() < expires:
+                return answer
+            theirs = self._asking.get(path)
+            own: Future[Answer] = self._asking.setdefault(path, Future())
+        if theirs is not None:
+            return theirs.result()
+        try:
+            answer = self._send("GET", address, headers)
+        except BaseException as problem:
+            own.set_exception(problem)
+            raise
+        else:
+            self._keep(path, answer)
+            own.set_result(answer)
             return answer
-        answer = self._send("GET", url, headers)
-        if answer.status_code == 200 and answer.json_object:
+        finally:
             with self._lock:
-                self._discovered.pop(url, None)
-                while len(self._discovered) >= MAX_DISCOVERED:
-                    del self._discovered[next(iter(self._discovered))]  # the oldest
-                self._discovered[url] = (time.monotonic() + DISCOVERY_LIFETIME, answer)
-        return answer
+                del self._asking[path]
+
+    def _keep(self, path: str, answer: Answer) -> None:
+        if answer.status_code != 200 or not answer.json_object:
+            return
+        with self._lock:
+            self._discovered.pop(path, None)
+            while len(self._discovered) >= MAX_DISCOVERED:
+                del self._discovered[next(iter(self._discovered))]  # the oldest
+            self._discovered[path] = (time.monotonic() + DISCOVERY_LIFETIME, answer)
 
 
 @sensitive_variables()
@@ -188,7 +224,7 @@ def _read(response: BaseHTTPResponse, seconds: float) -> bytes:
 
 
 _lock = threading.Lock()
-_pools: dict[tuple[int, str | None], PoolManager] = {}
+_pools: dict[tuple[int, str | None, str], HTTPSConnectionPool] = {}
 _clients: dict[Cloud, HttpClient] = {}
 
 
@@ -198,14 +234,28 @@ def client_for(cloud: Cloud) -> HttpClient:
         return _clients.setdefault(cloud, HttpClient(cloud))
 
 
-def _pool(ca_file: str | None) -> PoolManager:
-    # Keyed by process: a forked worker must not talk into its parent's TLS connections. The parent's pool stays in the
-    # dictionary, because letting it go would take locks that another thread may have held when the process forked.
-    key = (os.getpid(), ca_file)
+def _pool(ca_file: str | None, host: str) -> HTTPSConnectionPool:
+    """The kept connections to a host, one for each check that may be in flight."""
+    # Keyed by process: a forked worker must not talk into its parent's TLS connections. The parent's pools stay in the
+    # dictionary, because letting them go would take locks that another thread may have held when the process forked.
+    key = (os.getpid(), ca_file, host)
     with _lock:
         if key not in _pools:
-            _pools[key] = PoolManager(num_pools=32, maxsize=32, ca_certs=ca_file, cert_reqs="CERT_REQUIRED")
+            where = parse_url(f"https://{host}")
+            _pools[key] = HTTPSConnectionPool(
+                where.host or "",
+                where.port,
+                maxsize=max(settings.CHECKS_IN_FLIGHT, LEAST_KEPT),
+                ca_certs=ca_file,
+                cert_reqs="CERT_REQUIRED",
+            )
         return _pools[key]
+
+
+def _take_pools(ca_file: str | None) -> list[HTTPSConnectionPool]:
+    with _lock:
+        own = [key for key in _pools if key[:2] == (os.getpid(), ca_file)]
+        return [_pools.pop(key) for key in own]
 
 
 def _after_fork() -> None:
