@@ -2,6 +2,7 @@
 
 from celery import shared_task
 from celery.contrib.django.task import DjangoTask
+from django.conf import settings
 from django.utils import timezone
 
 from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount
@@ -10,7 +11,7 @@ from oauth.tasks import look_at_grant, send_mails, try_again
 from . import alerts, heartbeat, lifecycle, schedule, sweep, watch
 from .models import Delivery, Sweep
 
-RUN = 240.0  # seconds a worker stays with a sweep before it gives others a turn
+RUN = 20.0  # seconds a worker stays with a sweep: so long it may take to stop, and others wait for a turn
 
 
 @shared_task(base=DjangoTask)
@@ -18,14 +19,15 @@ def start_sweep() -> None:
     """Start the night's sweep, if its time has come and nobody has started it."""
     night = Sweep.objects.start_nightly(schedule.night_due(timezone.now()))
     if night.finished_at is None:
-        work_on_sweep.delay_on_commit(night.pk)
+        for _ in range(settings.SWEEP_WORKERS):
+            work_on_sweep.delay_on_commit(night.pk)
 
 
 @shared_task(base=DjangoTask)
 def work_on_sweep(sweep_id: int) -> None:
-    """Claim and look at batches until the sweep has nothing left or the turn is over."""
-    for batch in sweep.batches(sweep_id, seconds=RUN):
-        sweep.look_at(batch)
+    """Check what the sweep has left until that is nothing or the turn is over."""
+    for _ in sweep.work(sweep_id, seconds=RUN):
+        pass
     if any(sweep.has_work(left) for left in Sweep.objects.running().filter(pk=sweep_id)):
         work_on_sweep.delay_on_commit(sweep_id)
     if Delivery.objects.due().exists():

@@ -69,8 +69,8 @@ def world(microsoft: Microsoft, cloud: Cloud, db: Any) -> World:
 
 def work(sweep: Sweep) -> Sweep:
     """What one worker does with a sweep, until there is nothing to claim."""
-    for batch in ledger.batches(sweep.pk):
-        ledger.look_at(batch)
+    for _ in ledger.work(sweep.pk):
+        pass
     sweep.refresh_from_db()
     return sweep
 

@@ -50,8 +50,7 @@ class Command(BaseCommand):
         """Until it is finished, or nothing has moved for a while: others may hold what is left, or Microsoft may."""
         seen, until = -1, time.monotonic() + PATIENCE
         while started.finished_at is None and time.monotonic() < until:
-            for batch in sweep.batches(started.pk):
-                sweep.look_at(batch)
+            for _ in sweep.work(started.pk):
                 self._progress(started)
             started.refresh_from_db()
             if started.seen > seen:
