@@ -10,6 +10,20 @@ import requests
 import urllib3
 
 
+# What MSAL sends with each of its own: the same requests are these, too.
+HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/x-www-form-urlencoded",
+    "x-client-sku": "MSAL.Python",
+    "x-client-ver": msal.__version__,
+    "x-client-os": "linux",
+    "x-ms-lib-capability": "retry-after, h429",
+    "client-request-id": "00000000-0000-0000-0000-000000000000",
+    "x-client-current-telemetry": "4|85,1|",
+    "x-client-last-telemetry": "4|0|||",
+}
+
+
 @dataclass(frozen=True)
 class TokenRequest:
     """One request to the token endpoint, as MSAL would send it."""
@@ -55,7 +69,8 @@ def over_requests(host: str, ca_file: str, in_flight: int) -> Callable[[TokenReq
     session.verify, session.trust_env = ca_file, False  # REQUESTS_CA_BUNDLE would win over the CA that is set here
 
     def send(ask: TokenRequest) -> int:
-        return session.post(f"https://{host}/{ask.directory}/oauth2/v2.0/token", data=ask.form, timeout=20).status_code
+        url = f"https://{host}/{ask.directory}/oauth2/v2.0/token"
+        return session.post(url, data=ask.form, headers=HEADERS, timeout=20).status_code
 
     return send
 
@@ -64,11 +79,10 @@ def over_urllib3(host: str, ca_file: str, in_flight: int) -> Callable[[TokenRequ
     """The pool of the one host itself: the barest loop there is."""
     name, _, port = host.partition(":")
     pool = urllib3.HTTPSConnectionPool(name, int(port), maxsize=in_flight, ca_certs=ca_file, retries=False)
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
     def send(ask: TokenRequest) -> int:
         path = f"/{ask.directory}/oauth2/v2.0/token"
-        return pool.urlopen("POST", path, body=urlencode(ask.form), headers=headers).status
+        return pool.urlopen("POST", path, body=urlencode(ask.form), headers=HEADERS, timeout=20).status
 
     return send
 

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from oauth import health
 from oauth.health import NoAnswer, Verdict
+from oauth.http import Turns
 from oauth.models import Connection
 from tenants.fields import Sealed
 from tenants.models import AppRegistration
@@ -47,6 +48,7 @@ class Crew:
         self._pace = pace
         self._threads = ThreadPoolExecutor(settings.CHECKS_IN_FLIGHT, thread_name_prefix="look")
         self._done: SimpleQueue[Looked] = SimpleQueue()
+        self._turns = Turns()
         self._is_stopping = False
         self.in_air = 0
 
@@ -78,11 +80,12 @@ class Crew:
         self._threads.shutdown(wait=False)
 
     def _run(self, batch: Batch, row: Subject) -> None:
-        try:
-            looked = self._look(batch, row)
-        except Exception as problem:
-            looked = Looked(batch, _result(batch, row, _broken_look(row, problem)))
-        self._done.put(looked)
+        with self._turns:
+            try:
+                looked = self._look(batch, row)
+            except Exception as problem:
+                looked = Looked(batch, _result(batch, row, _broken_look(row, problem)))
+            self._done.put(looked)
 
     @sensitive_variables()
     def _look(self, batch: Batch, row: Subject) -> Looked:

@@ -192,26 +192,32 @@ def _write(sweep: Sweep, held: Iterable[Looked], verdicts: Mapping[Looked, Verdi
 
 
 def _update(columns: Sequence[str], rows: Sequence[tuple[Looked, dict[str, Any]]]) -> None:
-    """One statement for many rows, each with its own values; and of each only while its lease is ours."""
+    """One statement for many rows, each with its own values; and of each only while its lease is ours.
+
+    One and not one a row (executemany): between two, a hundred other threads would want their turn at the interpreter.
+    """
     model = type(rows[0][0].result.row)
-    fields: list[models.Field[Any, Any]] = [model._meta.get_field(name) for name in columns]  # type: ignore[misc]
+    quote, table = connection.ops.quote_name, model._meta.db_table
     key, lease = model._meta.pk, model._meta.get_field("lease_by")
-    quote = connection.ops.quote_name
-    assigned = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    fields: list[Any] = [key, lease, *map(model._meta.get_field, columns)]
+    given = [f"new.column{number}" for number in range(1, len(fields) + 1)]  # what both databases call them
+    # What PostgreSQL is given in a list of values, it takes for text.
+    casts = connection.features.requires_casted_case_in_updates
+    values = [f"CAST({name} AS {f.cast_db_type(connection)})" if casts else name for f, name in zip(fields, given, strict=True)]
+    assigned = ", ".join(f"{quote(f.column)} = {value}" for f, value in zip(fields[2:], values[2:], strict=True))
+    one = f"({', '.join(['%s'] * len(fields))})"
     statement = (
-        f"UPDATE {quote(model._meta.db_table)} SET {assigned} "  # noqa: S608  names of our own columns
-        f"WHERE {quote(key.column)} = %s AND {quote(lease.column)} = %s"  # type: ignore[union-attr]
+        f"UPDATE {quote(table)} SET {assigned} "  # noqa: S608  names of our own columns
+        f"FROM (VALUES {', '.join([one] * len(rows))}) AS new WHERE "
+        f"{quote(table)}.{quote(key.column)} = {values[0]} AND {quote(table)}.{quote(lease.column)} = {values[1]}"
     )
-    values = [
-        [
-            *(field.get_db_prep_save(changes[field.name], connection) for field in fields),
-            key.get_db_prep_value(looked.result.row.pk, connection),
-            lease.get_db_prep_value(looked.batch.lease, connection),  # type: ignore[union-attr]
-        ]
+    parameters = [
+        field.get_db_prep_save(value, connection)
         for looked, changes in rows
+        for field, value in zip(fields, [looked.result.row.pk, looked.batch.lease, *changes.values()], strict=True)
     ]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        cursor.execute(statement, parameters)
         if cursor.rowcount != len(rows):
             raise DatabaseError("A row that was locked is not ours any more.")
 

@@ -5,8 +5,9 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -151,18 +152,19 @@ class HttpClient:
         self, method: str, address: tuple[str, str], headers: Mapping[str, str] | None, form: str | None = None
     ) -> Answer:
         host, path = address
-        response = _pool(self._cloud.ca_file, host).urlopen(
-            method,
-            path,
-            body=form,
-            headers=headers,
-            timeout=self._timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
-        )
-        body = _read(response, self._body_seconds)
+        with _others_turn():
+            response = _pool(self._cloud.ca_file, host).urlopen(
+                method,
+                path,
+                body=form,
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
+            )
+            body = _read(response, self._body_seconds)
         return Answer(response.status, body.decode("utf-8", "replace"), response.headers)
 
     def _template(self, directory: str) -> Answer:
@@ -221,6 +223,41 @@ def _read(response: BaseHTTPResponse, seconds: float) -> bytes:
         response.close()
         raise
     return bytes(body)
+
+
+class Turns:
+    """Lets one of many threads compute at a time, and any number wait for an answer: enter it around what a thread does.
+
+    There is one interpreter, and a thread that queues for it wakes up every few milliseconds to ask; one that waits here
+    sleeps.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        _own.turns = self._lock
+
+    def __exit__(self, *_: object) -> None:
+        _own.turns = None
+        self._lock.release()
+
+
+_own = threading.local()
+
+
+@contextmanager
+def _others_turn() -> Iterator[None]:
+    turns = getattr(_own, "turns", None)
+    if turns is None:
+        yield
+        return
+    turns.release()
+    try:
+        yield
+    finally:
+        turns.acquire()
 
 
 _lock = threading.Lock()
