@@ -199,12 +199,12 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # The night's work
 
-SWEEP_AT = env("SWEEP_AT", cast=time.fromisoformat, default=time(2, 30))  # until it is set in the admin
-CELERY_BEAT_SCHEDULE = {  # what stands here is written over the database at every start of beat; so not the night
 CHECKS_IN_FLIGHT = env.int("CHECKS_IN_FLIGHT", default=64)  # requests to Microsoft at once, of each worker process
 CHECKS_PER_SECOND = env.float("CHECKS_PER_SECOND", default=20.0)  # of one registration in one directory
 UNANSWERED_NIGHTS = env.int("UNANSWERED_NIGHTS", default=2)  # running, before a check that could not be made is told
 SWEEP_WORKERS = env.int("SWEEP_WORKERS", default=1)  # that work on one night's check at once
+SWEEP_AT = env("SWEEP_AT", cast=time.fromisoformat, default=time(2, 30))  # until it is set in the admin
+CELERY_BEAT_SCHEDULE = {  # what stands here is written over the database at every start of beat; so not the night
     # Whatever was lost, killed or put off is found again here; see monitoring/tasks.py.
     "reconcile": {"task": "monitoring.tasks.reconcile", "schedule": 60.0, "options": {"expire_seconds": 60}},
 }

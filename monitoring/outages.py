@@ -31,18 +31,12 @@ def down() -> set[str]:
 
 def to_probe() -> set[str]:
     """Those of them that may be asked again now."""
-    return set(Outage.objects.filter(probe_at__lte=timezone.now()).values_list("cloud", flat=True))
+    return set(Outage.objects.due().values_list("cloud", flat=True))
 
 
 def take_probe(key: str) -> bool:
     """Is it up to the caller, and to nobody else, to ask that cloud now?"""
-    now = timezone.now()
-    return bool(Outage.objects.filter(cloud=key, probe_at__lte=now).update(probe_at=now + PROBE_EVERY))
-
-
-def probe_now() -> None:
-    """Somebody wants an answer: do not wait for the next minute."""
-    Outage.objects.update(probe_at=timezone.now())
+    return Outage.objects.take_probe(key, PROBE_EVERY)
 
 
 class Breaker:
@@ -73,10 +67,7 @@ class Breaker:
             _observe(key, why)
         elif len(silent) >= ENOUGH or 0 < _number_of_registrations(key) <= sum(silent.values()):
             self.down = self.down | {key}
-            now = timezone.now()
-            Outage.objects.get_or_create(
-                cloud=key, defaults={"since": now, "probe_at": now + PROBE_EVERY, "why": why[:200]}
-            )
+            Outage.objects.begin(key, timezone.now() + PROBE_EVERY, why)
 
 
 def _number_of_registrations(key: str) -> int:
@@ -94,7 +85,7 @@ def _observe(key: str, why: str) -> None:
     with transaction.atomic():
         outage = Outage.objects.select_for_update().filter(cloud=key).first()
         if outage is not None and now - outage.since >= TOLD_AFTER:
-            outage.why = why[:200]
+            outage.why = why[: Outage.WHY]
             outage.save(update_fields=["why"])
             observed.send(sender=CloudSeen, observation=Observation(CloudSeen(key), now, tuple(_seen(outage))))
 

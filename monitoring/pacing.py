@@ -4,7 +4,7 @@ Of one worker's turn: several workers do not count each other's requests. Nothin
 told when to come back.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 Door = tuple[int, str]  # a registration's key and a directory
 
@@ -25,8 +25,9 @@ class Pace:
     def admit(self, door: Door, now: datetime) -> datetime | None:
         """None for one request now, or when to come again. Up to a second's worth may go at once."""
         at = now.timestamp()
-        left, since = self._buckets.get(door, (self._per_second, at))
-        left = min(left + (at - since) * self._per_second, max(self._per_second, 1.0))
+        most = max(self._per_second, 1.0)
+        left, since = self._buckets.get(door, (most, at))
+        left = min(left + (at - since) * self._per_second, most)
         if left >= 1:
             self._buckets[door] = (left - 1, at)
             return None
@@ -41,4 +42,4 @@ class Pace:
 
     def closed_until(self, door: Door, now: datetime) -> datetime | None:
         until = self._closed.get(door)
-        return until if until is not None and until > now + timedelta(0) else None
+        return until if until is not None and until > now else None

@@ -75,7 +75,7 @@ def _save(sweep: Sweep, looks: Sequence[Looked], down: Iterable[str]) -> None:
         verdicts = [(looked, verdict) for looked in held if (verdict := _verdict(sweep, looked.result, down))]
         tell([(looked.result, verdict) for looked, verdict in verdicts], now)
         maybe_crash("sweep.saving")
-        _write(sweep, held, dict(verdicts), now)
+        _write(sweep, held, dict(verdicts), down, now)
         _close_doors(sweep, held, now)
         _ask_registrations_again(sweep, held)
         sweep.save_counts(**Counter(_counter(looked.result, verdict) for looked, verdict in verdicts))
@@ -131,16 +131,20 @@ def _verdict(sweep: Sweep, result: Result, down: Iterable[str]) -> Verdict | Non
     is_over = is_given_up(sweep) or (result.row.tries >= TRIES and not outcome.throttled)
     if not is_over:
         return None
-    is_told = outcome.ours or _nights(sweep, result) >= settings.UNANSWERED_NIGHTS
+    is_told = outcome.ours or _nights(sweep, result, down) >= settings.UNANSWERED_NIGHTS
     if registration_of(result.row).cloud in down or not is_told:
         return Verdict(is_checked=False)  # nothing is known, so nothing changes
     # One finding of a registration stands for all its connections.
     return health.unverified(outcome, inhibits=isinstance(result.row, AppRegistration))
 
 
-def _nights(sweep: Sweep, result: Result) -> int:
-    """For how many nights running this row has had no answer, with this one, if it is one."""
-    return result.row.unanswered + (sweep.kind == Sweep.Kind.NIGHTLY)
+def _nights(sweep: Sweep, result: Result, down: Iterable[str]) -> int:
+    """For how many nights running this row has had no answer, with this one, if it is one.
+
+    A check that somebody asked for is none, and one in which the whole cloud was silent says nothing of the row.
+    """
+    is_night = sweep.kind == Sweep.Kind.NIGHTLY and registration_of(result.row).cloud not in down
+    return result.row.unanswered + is_night
 
 
 def _ask_registrations_again(sweep: Sweep, held: Iterable[Looked]) -> None:
@@ -181,11 +185,13 @@ def _counter(result: Result, verdict: Verdict) -> str:
 # Rows
 
 
-def _write(sweep: Sweep, held: Iterable[Looked], verdicts: Mapping[Looked, Verdict], now: datetime) -> None:
+def _write(
+    sweep: Sweep, held: Iterable[Looked], verdicts: Mapping[Looked, Verdict], down: Iterable[str], now: datetime
+) -> None:
     """Nothing but the columns this look is about: an operator or a person who consents may be at the same row."""
     groups: dict[tuple[str, ...], list[tuple[Looked, dict[str, Any]]]] = {}
     for looked in held:
-        changes = _ledger(sweep, looked, verdicts.get(looked), now) | _judged(looked, now)
+        changes = _ledger(sweep, looked, verdicts.get(looked), down, now) | _judged(looked, now)
         groups.setdefault(tuple(changes), []).append((looked, changes))
     for columns, rows in groups.items():
         _update(columns, rows)
@@ -222,13 +228,16 @@ def _update(columns: Sequence[str], rows: Sequence[tuple[Looked, dict[str, Any]]
             raise DatabaseError("A row that was locked is not ours any more.")
 
 
-def _ledger(sweep: Sweep, looked: Looked, verdict: Verdict | None, now: datetime) -> dict[str, Any]:
+def _ledger(
+    sweep: Sweep, looked: Looked, verdict: Verdict | None, down: Iterable[str], now: datetime
+) -> dict[str, Any]:
     row, outcome = looked.result.row, looked.result.outcome
     changes: dict[str, Any] = {"lease_by": None, "lease_until": None}
     if verdict is not None:
         changes |= {"last_sweep": sweep.pk, "tries": 0, "next_at": None}
         if isinstance(outcome, NoAnswer):
-            return {**changes, "unanswered": _nights(sweep, looked.result), "unanswered_why": outcome.why[:200]}
+            nights = _nights(sweep, looked.result, down)
+            return {**changes, "unanswered": nights, "unanswered_why": outcome.why[:200]}
         changes |= {"unanswered": 0, "unanswered_why": ""}
         return {**changes, "checked_at": now} if verdict.is_checked else changes
     if isinstance(outcome, NoAnswer) and not outcome.throttled:

@@ -232,13 +232,15 @@ def _connect(attempt: ConsentAttempt, account: Identity, grant: Grant) -> tuple[
         "connected_at": now,
         "refreshed_at": now,
         "disconnected_at": None,
+        "unanswered": 0,
+        "unanswered_why": "",
     }
     tenant_id = attempt.link.tenant_id
     connection, is_new = Connection.objects.select_for_update().get_or_create(
         registration_id=attempt.link.registration_id,
         tid=UUID(account.tid),
         oid=UUID(account.oid),
-        defaults={"tenant_id": tenant_id, **fields},
+        defaults={"tenant_id": tenant_id, "turn": lambda: Connection.objects.next_turn(tenant_id), **fields},
     )
     if connection.tenant_id != tenant_id:
         if connection.disconnected_at is None or connection.tenant.archived_at is None:

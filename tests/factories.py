@@ -75,6 +75,8 @@ def make_connection(
             **fields,
         }
     )
+    if "turn" not in fields:
+        connection.turn = Connection.objects.next_turn(connection.tenant_id)
     connection.refresh_token = refresh_token or f"not-a-real-token-{secrets.token_urlsafe(32)}"
     connection.save(force_insert=True)
     return connection

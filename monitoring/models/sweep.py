@@ -12,6 +12,8 @@ from tenants.models import AppRegistration, Tenant
 from tenants.models.registration import AppRegistrationQuerySet
 from tenants.models.visibility import TenantScopedQuerySet
 
+from .outage import Outage
+
 
 class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
     def running(self) -> Self:
@@ -27,8 +29,8 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
         """A sweep of everything (Sweep.ALL), a tenant, a registration or a connection.
 
         Joins one of the same scope that still runs. Whoever asks wants an answer now, and may have mended something:
-        what that one found wrong is looked at again, and pauses after failed tries end. What Microsoft asked us to wait
-        for after a 429 stays.
+        what that one found wrong is looked at again, and pauses after failed tries end, those of a cloud that is down
+        too. What Microsoft asked us to wait for after a 429 stays.
         """
         name, tenant = _named(scope)
         sweep = self._running_of(name)
@@ -46,6 +48,7 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
         for rows in (sweep.registrations(), sweep.connections()):
             paused: models.QuerySet[Any] = rows.filter(lease_by=None, tries__gt=0)
             paused.update(tries=0, next_at=None)
+        Outage.objects.probe_now()
         return sweep
 
     def _running_of(self, scope: str) -> "Sweep | None":
@@ -147,7 +150,9 @@ class Sweep(models.Model):
         """Take back what this sweep is done with and has an open finding, or a registration with one."""
         is_open = {"findings__isnull": False, "findings__resolved_at": None}
         of_secret = {f"credentials__{name}": value for name, value in is_open.items()}
-        wrong = AppRegistration.objects.filter(models.Q(**is_open) | models.Q(**of_secret))
+        wrong = AppRegistration.objects.filter(
+            models.Q(**is_open) | models.Q(**of_secret) | ~models.Q(unanswered_why="")
+        )
         registrations = self.registrations().filter(pk__in=wrong.values("pk"))
         trouble = models.Q(pk__in=Connection.objects.filter(**is_open).values("pk"))
         connections = self.connections().filter(trouble | models.Q(registration__in=wrong.values("pk")))

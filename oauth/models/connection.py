@@ -22,6 +22,10 @@ class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
             registration__archived_at=None,
         )
 
+    def next_turn(self, tenant_id: int) -> int:
+        """Which of its tenant's connections one made now is."""
+        return self.filter(tenant=tenant_id).count()
+
     def disconnect(self) -> list["Connection"]:
         """End these on purpose: never looked at again, their tokens shredded. Those that were not ended before.
 

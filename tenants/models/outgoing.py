@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import ClassVar, Self, TypeVar
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from .visibility import TenantScopedQuerySet
@@ -17,9 +18,9 @@ _Row = TypeVar("_Row", bound="Outgoing")
 class OutgoingQuerySet(TenantScopedQuerySet[_Row]):
     def due(self) -> Self:
         """What is to be sent now, and in nobody's hands."""
-        now = timezone.now()
-        waiting = self.filter(state=Outgoing.State.WAITING, next_at__lte=now)
-        return waiting.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=now))
+        waiting = self.filter(state=Outgoing.State.WAITING, next_at__lte=timezone.now())
+        # By the database's clock: one process whose own is wrong takes nothing out of another's hands.
+        return waiting.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
 
     def due_soon(self) -> Self:
         """What is due but for a moment's pace between two messages of its lane."""
@@ -39,11 +40,10 @@ class OutgoingQuerySet(TenantScopedQuerySet[_Row]):
         if row is None or not self.may_go(row):
             return None
         unchanged = self.filter(pk=pk, state=Outgoing.State.WAITING, lease_by=row.lease_by, next_at=row.next_at)
-        now = timezone.now()
-        row.lease_by, row.lease_until = uuid.uuid4(), now + LEASE
-        row.tries.append({"at": now.isoformat(timespec="seconds"), "problem": "interrupted"})
-        fields = {name: getattr(row, name) for name in ("lease_by", "lease_until", "tries")}
-        return row if unchanged.update(**fields) else None
+        row.lease_by = uuid.uuid4()
+        row.tries.append({"at": timezone.now().isoformat(timespec="seconds"), "problem": "interrupted"})
+        taken = unchanged.update(lease_by=row.lease_by, lease_until=Now() + LEASE, tries=row.tries)
+        return row if taken else None
 
 
 class Outgoing(models.Model):

@@ -10,22 +10,33 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection as database
+from django.db.models import F
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from monitoring import claims, looks, saves
 from monitoring import sweep as ledger
 from monitoring.models import Finding, Sweep
 from oauth.models import Connection
 from oauth.signals import Observation, observed
 from tenants.models import AppRegistration
 from tests.factories import make_connection
+from tests.leases import lapse
 
 from .conftest import World, check, work
 
 
-def claim_and_die(sweep: Sweep) -> ledger.Batch:
+def claim_and_die(sweep: Sweep) -> claims.Batch:
     """What a worker leaves behind that was killed while it looked."""
-    return next(ledger.batches(sweep.pk))
+    batch = claims.claim(sweep)
+    assert batch
+    return batch
+
+
+def look_at(batch: claims.Batch) -> None:
+    """What a worker does with a batch in the end, in time or not."""
+    saves.save(batch.sweep, looks.look(batch))
 
 
 def refreshes(world: World) -> Counter[str]:
@@ -48,27 +59,51 @@ def test_what_one_worker_holds_nobody_else_claims_nor_what_depends_on_it(world):
     sweep = Sweep.objects.start_manual()
     batch = claim_and_die(sweep)
     assert [row.pk for row in batch.rows] == [world.registration.pk]
-    assert list(ledger.batches(sweep.pk)) == []
+    assert claims.claim(sweep) is None
     assert ledger.is_held(sweep)
 
 
 def test_what_a_dead_worker_held_is_looked_at_by_the_next_when_its_lease_is_over(world):
     sweep = Sweep.objects.start_manual()
-    with time_machine.travel(timezone.now(), tick=True) as clock:
-        claim_and_die(sweep)
-        clock.shift(ledger.LEASE)
-        assert not ledger.is_held(sweep)
-        assert work(sweep).done == 1
+    claim_and_die(sweep)
+    lapse(AppRegistration)
+    assert not ledger.is_held(sweep)
+    assert work(sweep).done == 1
     assert sweep.finished_at
+
+
+def test_a_lease_lasts_its_time_by_the_databases_clock(world):
+    claim_and_die(Sweep.objects.start_manual())
+    left = AppRegistration.objects.annotate(left=F("lease_until") - Now()).get().left
+    assert claims.LEASE - timedelta(seconds=30) < left <= claims.LEASE
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_worker_whose_clock_is_wrong_takes_nothing_out_of_anothers_hands(world, minutes):
+    sweep = Sweep.objects.start_manual()
+    claim_and_die(sweep)
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes), tick=True):
+        assert ledger.is_held(sweep)
+        assert claims.claim(sweep) is None
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_what_a_worker_holds_whose_clock_is_wrong_nobody_takes(world, minutes):
+    sweep = Sweep.objects.start_manual()
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes), tick=True):
+        claim_and_die(sweep)
+    assert ledger.is_held(sweep)
+    assert claims.claim(sweep) is None
+    lapse(AppRegistration)
+    assert claims.claim(sweep)
 
 
 def test_what_kills_three_workers_is_set_aside_without_a_fourth_look(world):
     sweep = Sweep.objects.start_manual()
-    with time_machine.travel(timezone.now(), tick=True) as clock:
-        for _ in range(3):
-            claim_and_die(sweep)
-            clock.shift(ledger.LEASE)
-        assert work(sweep).set_aside == 1
+    for _ in range(3):
+        claim_and_die(sweep)
+        lapse(AppRegistration)
+    assert work(sweep).set_aside == 1
     assert sweep.finished_at
     assert world.microsoft.token_requests() == []
     finding = Finding.objects.open().get()
@@ -76,17 +111,16 @@ def test_what_kills_three_workers_is_set_aside_without_a_fourth_look(world):
 
 
 def test_the_tries_of_one_sweep_do_not_count_in_the_next(world):
-    with time_machine.travel(timezone.now(), tick=True) as clock:
-        first = Sweep.objects.start_nightly(timezone.localdate())
-        for _ in range(3):
-            claim_and_die(first)
-            clock.shift(ledger.LEASE)
-        work(first)
-        assert check().done == 1
+    first = Sweep.objects.start_nightly(timezone.localdate())
+    for _ in range(3):
+        claim_and_die(first)
+        lapse(AppRegistration)
+    work(first)
+    assert check().done == 1
     assert not Finding.objects.open().exists()
 
 
-def steal(batch: ledger.Batch) -> None:
+def steal(batch: claims.Batch) -> None:
     """Another worker has claimed these rows since, and is looking at them."""
     type(batch.rows[0]).objects.filter(pk__in=[row.pk for row in batch.rows]).update(lease_by=uuid.uuid4())
 
@@ -95,10 +129,10 @@ def test_whoever_lost_the_lease_saves_nothing(world):
     connection = world.connect()
     kept = connection.refresh_token
     sweep = Sweep.objects.start_manual(connection)
-    ledger.look_at(claim_and_die(sweep))  # the registration
+    look_at(claim_and_die(sweep))  # the registration
     late = claim_and_die(sweep)
     steal(late)
-    ledger.look_at(late)
+    look_at(late)
     connection.refresh_from_db()
     sweep.refresh_from_db()
     assert (connection.refresh_token, connection.checked_at, connection.last_sweep) == (kept, None, 0)
@@ -111,7 +145,7 @@ def test_whoever_lost_the_lease_says_nothing(world):
     sweep = Sweep.objects.start_manual()
     late = claim_and_die(sweep)
     steal(late)
-    ledger.look_at(late)
+    look_at(late)
     sweep.refresh_from_db()
     assert sweep.seen == 0
     assert not Finding.objects.exists()
@@ -120,13 +154,14 @@ def test_whoever_lost_the_lease_says_nothing(world):
 def test_a_worker_that_slept_through_its_lease_asks_nobody(world):
     connection = world.connect()
     sweep = Sweep.objects.start_manual(connection)
-    ledger.look_at(claim_and_die(sweep))
+    look_at(claim_and_die(sweep))
     with time_machine.travel(timezone.now(), tick=True) as clock:
         late = claim_and_die(sweep)
-        clock.shift(ledger.LEASE)
+        clock.shift(claims.LEASE)
+        lapse(Connection)
         assert work(sweep).done == 2
         asked = len(world.microsoft.token_requests())
-        ledger.look_at(late)
+        look_at(late)
     assert len(world.microsoft.token_requests()) == asked
     sweep.refresh_from_db()
     assert sweep.done == 2
@@ -135,12 +170,12 @@ def test_a_worker_that_slept_through_its_lease_asks_nobody(world):
 def test_a_person_who_reconnects_during_the_look_keeps_their_new_token(world):
     connection = world.connect()
     sweep = Sweep.objects.start_manual(connection)
-    ledger.look_at(claim_and_die(sweep))
+    look_at(claim_and_die(sweep))
     batch = claim_and_die(sweep)
     reconnected = Connection.objects.get(pk=connection.pk)
     reconnected.refresh_token = "not-a-real-token-of-the-second-consent"
     reconnected.save(update_fields=["refresh_token"])
-    ledger.look_at(batch)
+    look_at(batch)
     connection.refresh_from_db()
     assert connection.refresh_token == reconnected.refresh_token
     assert (connection.last_sweep, connection.lease_by, connection.tries) == (0, None, 0)
@@ -149,8 +184,8 @@ def test_a_person_who_reconnects_during_the_look_keeps_their_new_token(world):
 def test_what_nobody_got_round_to_goes_back_uncounted(world):
     sweep = Sweep.objects.start_manual()
     batch = claim_and_die(sweep)
-    with time_machine.travel(timezone.now() + 2 * ledger.BEGIN_WITHIN, tick=True):
-        ledger.look_at(batch)
+    with time_machine.travel(timezone.now() + 2 * claims.BEGIN_WITHIN, tick=True):
+        look_at(batch)
         world.registration.refresh_from_db()
         assert (world.registration.lease_by, world.registration.tries) == (None, 0)
         assert world.microsoft.token_requests() == []
@@ -160,7 +195,7 @@ def test_what_nobody_got_round_to_goes_back_uncounted(world):
 def test_an_operators_edit_during_the_look_is_kept(world):
     batch = claim_and_die(Sweep.objects.start_manual())
     AppRegistration.objects.filter(pk=world.registration.pk).update(name="Renamed")
-    ledger.look_at(batch)
+    look_at(batch)
     world.registration.refresh_from_db()
     assert world.registration.name == "Renamed"
     assert world.registration.checked_at
@@ -171,7 +206,7 @@ def test_an_operators_edit_during_the_look_is_kept(world):
 
 @pytest.mark.django_db(transaction=True)
 def test_several_workers_at_once_look_at_everything_once(world, monkeypatch):
-    monkeypatch.setattr(ledger, "BATCH", 2)
+    monkeypatch.setattr(claims, "BATCH", 2)
     connections = [world.connect(f"Person{number}") for number in range(12)]
     sweep = Sweep.objects.start_manual()
     problems: list[BaseException] = []
@@ -302,7 +337,8 @@ def test_what_cannot_be_saved_costs_only_itself_and_ends_in_the_log(world, refus
         bad.refresh_from_db()
         assert (good.last_sweep, bad.last_sweep, bad.tries) == (sweep.pk, 0, 1)
         for _ in range(3):
-            clock.shift(ledger.LEASE)
+            clock.shift(timedelta(minutes=5))
+            lapse(Connection)
             work(sweep)
     bad.refresh_from_db()
     assert sweep.finished_at
@@ -318,26 +354,45 @@ def test_a_healthy_batch_takes_few_queries(world):
     for number in range(12):
         world.connect(f"Person{number}")
     sweep = Sweep.objects.start_manual()
-    ledger.look_at(claim_and_die(sweep))
-    batch = claim_and_die(sweep)
-    assert len(batch.rows) == 12
+    look_at(claim_and_die(sweep))
     with CaptureQueriesContext(database) as queries:
-        ledger.look_at(batch)
+        batch = claim_and_die(sweep)
+        looked = looks.look(batch)
+        saves.save(sweep, looked)
     real = [
         query["sql"] for query in queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))
     ]
-    assert len(real) <= 6, "\n".join(sql[:200] for sql in real)
+    assert len(batch.rows) == 12
+    assert len(real) <= 11, "\n".join(sql[:200] for sql in real)
 
 
-def test_batches_are_bounded_and_in_order(world):
-    make_many(world.registration, 3 * ledger.BATCH // 2)
+def test_batches_are_bounded_and_in_order(world, monkeypatch):
+    monkeypatch.setattr(claims, "BATCH", 4)
+    make_many(world.registration, 6)
     sweep = Sweep.objects.start_manual()
-    ledger.look_at(claim_and_die(sweep))
-    sizes = [len(claim_and_die(sweep).rows) for _ in range(2)]
-    assert sizes == [ledger.BATCH, ledger.BATCH // 2]
+    look_at(claim_and_die(sweep))
+    turns = [[row.turn for row in claim_and_die(sweep).rows] for _ in range(2)]
+    assert turns == [[0, 1, 2, 3], [4, 5]]
 
 
 def test_a_turn_ends_when_its_time_is_up(world):
     sweep = Sweep.objects.start_manual()
-    assert list(ledger.batches(sweep.pk, seconds=0)) == []
+    assert list(ledger.work(sweep.pk, seconds=0)) == []
     assert ledger.has_work(sweep)
+
+
+def test_a_worker_that_is_stopped_saves_what_it_has_and_gives_back_the_rest(world, settings, monkeypatch):
+    settings.CHECKS_IN_FLIGHT = 1
+    monkeypatch.setattr(ledger, "SAVE", 1)
+    people = [world.connect(f"Person{number}") for number in range(8)]
+    world.microsoft.set_fault("slow", seconds=0.2, grant_type="refresh_token")
+    sweep = Sweep.objects.start_manual()
+    working = ledger.work(sweep.pk)
+    assert [next(working), next(working)] == [1, 1]
+    with pytest.raises(SystemExit):
+        working.throw(SystemExit())
+    rows = Connection.objects.all()
+    asked = refreshes(world)
+    assert len(asked) < len(people)
+    assert {str(row.oid) for row in rows if row.last_sweep == sweep.pk} == set(asked)
+    assert {(row.lease_by, row.tries) for row in rows} == {(None, 0)}

@@ -7,9 +7,9 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from monitoring import alerts, findings
-from monitoring import sweep as ledger
+from monitoring import alerts, claims, findings, looks, saves
 from monitoring.models import Delivery, DeliveryAlert, Finding, Sweep
+from monitoring.tries import TRIES
 from oauth.models import Connection
 from tenants.admin.archiving import archive_registrations
 from tenants.models import AppRegistration, Tenant
@@ -29,14 +29,13 @@ def told() -> list[tuple[str, int, int]]:
 
 def work_with(sweep: Sweep, meanwhile: Callable[[], object]) -> Sweep:
     """What a worker does; once, between looking at registrations and saving, something else happens."""
-    for batch in ledger.batches(sweep.pk):
-        results = list(ledger._look(batch))
+    while batch := claims.claim(sweep):
+        looked = looks.look(batch)
         if meanwhile and isinstance(batch.rows[0], AppRegistration):
             meanwhile()
             meanwhile = lambda: None  # noqa: E731
-        ledger._save(batch, results)
-    sweep.refresh_from_db()
-    return sweep
+        saves.save(sweep, looked)
+    return work(sweep)
 
 
 def test_a_secret_replaced_while_it_is_tried_is_tried_again(world: World) -> None:
@@ -110,7 +109,7 @@ def test_a_secret_refused_for_one_account_alone_does_not_flap(world: World, dire
     world.microsoft.set_fault(7000215, oid=str(berta.oid), grant_type="refresh_token")
     for _ in range(2):
         sweep = Sweep.objects.start_manual()
-        for _ in range(ledger.TRIES):
+        for _ in range(TRIES):
             work(sweep)
             Connection.objects.update(next_at=None)
         assert sweep.finished_at or not directory_is_known

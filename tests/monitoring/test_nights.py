@@ -8,9 +8,11 @@ import time_machine
 from django.utils import timezone
 
 from monitoring import tasks
+from monitoring.claims import claim
 from monitoring.models import Sweep
-from monitoring.sweep import LEASE, batches
+from tenants.models import AppRegistration
 from tests.factories import make_connection, make_credential, make_registration
+from tests.leases import lapse
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -91,14 +93,14 @@ def test_a_missed_night_is_caught_up_until_the_next_begins(reconcile, rung):
 
 def test_a_lost_bell_is_rung_again(reconcile, rung):
     make_credential()
-    with time_machine.travel(datetime(2026, 6, 1, 18, 0, tzinfo=BERLIN), tick=False) as clock:
+    with time_machine.travel(datetime(2026, 6, 1, 18, 0, tzinfo=BERLIN), tick=False):
         tonight = Sweep.objects.start_nightly(date(2026, 6, 1))
         reconcile()
         assert rung == [("monitoring.tasks.work_on_sweep", (tonight.pk,))]
-        next(batches(tonight.pk))
+        assert claim(tonight)
         reconcile()  # somebody is at it
         assert len(rung) == 1
-        clock.shift(LEASE)
+        lapse(AppRegistration)
         reconcile()  # and has died
         assert len(rung) == 2
 

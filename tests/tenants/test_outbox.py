@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from monitoring.models import Delivery
 from tenants import outbox
-from tenants.models.outgoing import LEASE
 from tests.factories import make_registration
+from tests.leases import lapse
 from tests.world import make_finding
 
 from .smtp_server import SmtpServer, no_mail_server
@@ -213,12 +213,11 @@ def test_what_failed_elsewhere_between_reading_and_claiming_is_not_claimed(setti
 
 def test_what_was_interrupted_is_sent_when_its_lease_is_over(mailoutbox):
     row = make_row()
-    with time_machine.travel(timezone.now(), tick=True) as clock:
-        Delivery.objects.claim(row.pk)
-        send()
-        assert mailoutbox == []
-        clock.shift(LEASE)
-        send()
+    Delivery.objects.claim(row.pk)
+    send()
+    assert mailoutbox == []
+    lapse(Delivery)
+    send()
     row.refresh_from_db()
     assert len(mailoutbox) == 1
     assert [entry["problem"] for entry in row.tries] == ["interrupted", ""]
@@ -226,17 +225,25 @@ def test_what_was_interrupted_is_sent_when_its_lease_is_over(mailoutbox):
 
 def test_a_sender_whose_lease_is_over_leaves_the_row_to_whoever_holds_it_now():
     def take_too_long(row: Delivery) -> EmailMultiAlternatives:
-        clock.shift(LEASE)
+        lapse(Delivery)
         Delivery.objects.claim(row.pk)
         row.refresh_from_db()
         return hello(row)
 
     row = make_row()
-    with time_machine.travel(timezone.now(), tick=True) as clock:
-        send(take_too_long)
+    send(take_too_long)
     row.refresh_from_db()
     assert row.state == "waiting"
     assert [entry["problem"] for entry in row.tries] == ["interrupted", "interrupted"]
+
+
+@pytest.mark.parametrize("minutes", [-15, 15])
+def test_a_sender_whose_clock_is_wrong_takes_nothing_out_of_anothers_hands(minutes):
+    row = make_row()
+    Delivery.objects.update(next_at=timezone.now() - timedelta(hours=1))
+    assert Delivery.objects.claim(row.pk)
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes), tick=True):
+        assert Delivery.objects.claim(row.pk) is None
 
 
 @pytest.mark.django_db(transaction=True)
