@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check lock install install-dev
+.PHONY: run test bench check lock install install-dev
 
 run: install
 	@$(BIN)/python -m config.make_env
@@ -10,6 +10,9 @@ run: install
 
 test: install-dev
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+bench: install-dev
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 check: install-dev
 	$(BIN)/ruff check .

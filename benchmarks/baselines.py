@@ -9,7 +9,6 @@ import msal
 import requests
 import urllib3
 
-
 # What MSAL sends with each of its own: the same requests are these, too.
 HEADERS = {
     "Accept": "application/json",

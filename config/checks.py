@@ -62,6 +62,7 @@ def _alerts() -> Iterator[Error]:
             hint="60,30,14,7,3,1,0 is usual.",
             id="config.E017",
         )
+    yield from _checking()
 
 
 def _watch() -> Iterator[Error]:
@@ -110,6 +111,19 @@ def _webhooks() -> Iterator[Error]:
             "The file of WEBHOOK_CA_FILE does not exist, so no webhook could be sent.",
             hint="Correct the path, or leave it empty to trust the usual authorities.",
             id="config.E024",
+        )
+
+
+def _checking() -> Iterator[Error]:
+    least = {"SWEEP_WORKERS": 1, "CHECKS_IN_FLIGHT": 1, "UNANSWERED_NIGHTS": 1}
+    for name, number in least.items():
+        if getattr(settings, name) < number:
+            yield Error(f"{name} is less than {number}.", hint="Leave it out to have the default.", id="config.E025")
+    if settings.CHECKS_PER_SECOND <= 0:
+        yield Error(
+            "CHECKS_PER_SECOND is not more than nothing, so nothing would ever be checked.",
+            hint="20 is the default; a tenth of a request a second is 0.1.",
+            id="config.E026",
         )
 
 

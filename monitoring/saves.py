@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -209,7 +209,10 @@ def _update(columns: Sequence[str], rows: Sequence[tuple[Looked, dict[str, Any]]
     given = [f"new.column{number}" for number in range(1, len(fields) + 1)]  # what both databases call them
     # What PostgreSQL is given in a list of values, it takes for text.
     casts = connection.features.requires_casted_case_in_updates
-    values = [f"CAST({name} AS {f.cast_db_type(connection)})" if casts else name for f, name in zip(fields, given, strict=True)]
+    values = [
+        f"CAST({name} AS {f.cast_db_type(connection)})" if casts else name
+        for f, name in zip(fields, given, strict=True)
+    ]
     assigned = ", ".join(f"{quote(f.column)} = {value}" for f, value in zip(fields[2:], values[2:], strict=True))
     one = f"({', '.join(['%s'] * len(fields))})"
     statement = (

@@ -23,7 +23,8 @@ def start_sweep() -> None:
             work_on_sweep.delay_on_commit(night.pk)
 
 
-@shared_task(base=DjangoTask)
+# A turn, and the longest that what was asked in it can take; what is held then is given back.
+@shared_task(base=DjangoTask, soft_time_limit=240, time_limit=270)
 def work_on_sweep(sweep_id: int) -> None:
     """Check what the sweep has left until that is nothing or the turn is over."""
     for _ in sweep.work(sweep_id, seconds=RUN):

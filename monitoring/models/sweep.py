@@ -32,10 +32,11 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
         what that one found wrong is looked at again, and pauses after failed tries end, those of a cloud that is down
         too. What Microsoft asked us to wait for after a 429 stays.
         """
-        name, tenant = _named(scope)
+        new = self.covering(scope)
+        name = new.scope
         sweep = self._running_of(name)
         if sweep is None:
-            new = Sweep(kind=Sweep.Kind.MANUAL, scope=name, tenant=tenant, started_by=by)
+            new.started_by = by
             new.planned = new.count_what_is_live()
             try:
                 with transaction.atomic():
@@ -50,6 +51,11 @@ class SweepQuerySet(TenantScopedQuerySet["Sweep"]):
             paused.update(tries=0, next_at=None)
         Outage.objects.probe_now()
         return sweep
+
+    def covering(self, scope: str | Tenant | AppRegistration | Connection) -> "Sweep":
+        """A manual one of that scope that nobody has started, to see what it would look at."""
+        name, tenant = _named(scope)
+        return Sweep(kind=Sweep.Kind.MANUAL, scope=name, tenant=tenant)
 
     def _running_of(self, scope: str) -> "Sweep | None":
         return self.running().filter(kind=Sweep.Kind.MANUAL, scope=scope).first()

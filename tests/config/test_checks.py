@@ -236,6 +236,19 @@ def test_days_of_warning_may_be_few_or_many(settings, days):
     assert ids() == []
 
 
+@pytest.mark.parametrize("name", ["SWEEP_WORKERS", "CHECKS_IN_FLIGHT", "UNANSWERED_NIGHTS"])
+def test_e025_a_check_with_nobody_to_make_it(settings, name):
+    setattr(settings, name, 0)
+    (problem,) = settings_problems()
+    assert (problem.id, problem.msg) == ("config.E025", f"{name} is less than 1.")
+
+
+@pytest.mark.parametrize("rate", [0, -1.5])
+def test_e026_a_rate_at_which_nothing_happens(settings, rate):
+    settings.CHECKS_PER_SECOND = rate
+    assert ids() == ["config.E026"]
+
+
 @pytest.mark.parametrize("entry", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "[::1]", "*"])
 def test_e018_a_trusted_proxy_that_is_no_address(settings, entry):
     settings.TRUSTED_PROXIES = ["127.0.0.1", entry]

@@ -32,10 +32,15 @@ ADDRESSES = {
     "Pushover": "pover://" + "u" * 30 + "@" + "a" * 30,
     "Google Chat": "https://chat.googleapis.com/v1/spaces/AAAA/messages?key=abcd&token=efgh",
 }
-HOSTS = (
-    "hooks.slack.com prod-1.westus.logic.azure.com discord.com api.telegram.org events.pagerduty.com api.pushover.net "
-    "chat.googleapis.com"
-).split()
+HOSTS = [
+    "hooks.slack.com",
+    "prod-1.westus.logic.azure.com",
+    "discord.com",
+    "api.telegram.org",
+    "events.pagerduty.com",
+    "api.pushover.net",
+    "chat.googleapis.com",
+]
 HOSTILE = "<!channel> <@U123> @everyone <b>bold</b> [click](https://evil.example) <https://evil.example|here>"
 
 

@@ -14,27 +14,108 @@ from monitoring.transports.guard import Guard, Refused, Unreachable, is_public, 
 
 from .receiver import Receiver
 
-BAD_ADDRESSES = """
-    0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.1.2.3 168.63.129.16 169.254.169.254
-    169.254.1.1 172.16.0.1 172.31.255.255 192.0.0.8 192.0.0.192 192.0.2.1 192.88.99.1 192.168.1.1 198.18.0.1 198.51.100.7
-    203.0.113.9 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1
-    64:ff9b::7f00:1 64:ff9b:1::1 100::1 2001::1 2001:0:7f00:1::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1:: 2002:a00:1::
-    3fff::1 fc00::1 fd00:ec2::254 fe80::1 fe80::1%eth0 fec0::1 ff02::1 ff0e::1 localhost
-""".split()
+BAD_ADDRESSES = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "10.255.255.255",
+    "100.64.0.1",
+    "100.127.255.255",
+    "127.0.0.1",
+    "127.1.2.3",
+    "168.63.129.16",
+    "169.254.169.254",
+    "169.254.1.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.8",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.1.1",
+    "198.18.0.1",
+    "198.51.100.7",
+    "203.0.113.9",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "100::1",
+    "2001::1",
+    "2001:0:7f00:1::1",
+    "2001:10::1",
+    "2001:20::1",
+    "2001:db8::1",
+    "2002:7f00:1::",
+    "2002:a00:1::",
+    "3fff::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+    "ff0e::1",
+    "localhost",
+]
 
-BAD_URLS = """
-    http://hooks.example.com/ ftp://hooks.example.com/ file:///etc/hosts gopher://hooks.example.com/ //hooks.example.com/
-    hooks.example.com https:hooks.example.com https:/hooks.example.com https:// https:///path https://:443/
-    https://hooks.example.com:80/ https://hooks.example.com:22/ https://hooks.example.com:6379/ https://hooks.example.com:0/
-    https://hooks.example.com:65536/ https://hooks.example.com:-1/ https://hooks.example.com:https/
-    https://user@hooks.example.com/ https://user:word@hooks.example.com/ https://hooks.example.com@127.0.0.1/
-    https://127.0.0.1#@hooks.example.com/ https://hooks.example.com/#part https://hooks.example.com\\@127.0.0.1/
-    https://hooks.example.com\\.internal/ https://hooks_.-example.com/ https://-hooks.example.com/ https://hooks..example.com/
-    https://2130706433/ https://0x7f000001/ https://017700000001/ https://0177.0.0.1/ https://127.1/ https://127.0.1/
-    https://0x7f.0.0.1/ https://127.0.0.0x1/ https://1.2.3.4.5/ https://256.256.256.256/ https://[::1/ https://[::1]x/
-    https://[fe80::1%25eth0]/ https://[v1.x]/ https://hooks.example.com/a|b https://hooks.example.com/<b> https://%31%32%37.0.0.1/
-    https://hooks.example.com/%0d%0a\\ https://ho%6fks.example.com/ https://hooks.example.com/"x"
-""".split()
+BAD_URLS = [
+    "http://hooks.example.com/",
+    "ftp://hooks.example.com/",
+    "file:///etc/hosts",
+    "gopher://hooks.example.com/",
+    "//hooks.example.com/",
+    "hooks.example.com",
+    "https:hooks.example.com",
+    "https:/hooks.example.com",
+    "https://",
+    "https:///path",
+    "https://:443/",
+    "https://hooks.example.com:80/",
+    "https://hooks.example.com:22/",
+    "https://hooks.example.com:6379/",
+    "https://hooks.example.com:0/",
+    "https://hooks.example.com:65536/",
+    "https://hooks.example.com:-1/",
+    "https://hooks.example.com:https/",
+    "https://user@hooks.example.com/",
+    "https://user:word@hooks.example.com/",
+    "https://hooks.example.com@127.0.0.1/",
+    "https://127.0.0.1#@hooks.example.com/",
+    "https://hooks.example.com/#part",
+    "https://hooks.example.com\\@127.0.0.1/",
+    "https://hooks.example.com\\.internal/",
+    "https://hooks_.-example.com/",
+    "https://-hooks.example.com/",
+    "https://hooks..example.com/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://017700000001/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://127.0.1/",
+    "https://0x7f.0.0.1/",
+    "https://127.0.0.0x1/",
+    "https://1.2.3.4.5/",
+    "https://256.256.256.256/",
+    "https://[::1/",
+    "https://[::1]x/",
+    "https://[fe80::1%25eth0]/",
+    "https://[v1.x]/",
+    "https://hooks.example.com/a|b",
+    "https://hooks.example.com/<b>",
+    "https://%31%32%37.0.0.1/",
+    "https://hooks.example.com/%0d%0a\\",
+    "https://ho%6fks.example.com/",
+    'https://hooks.example.com/"x"',
+]
 
 # Taken apart as addresses, and refused once it is known where they lead.
 BAD_BY_NUMBER = {

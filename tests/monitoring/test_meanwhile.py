@@ -115,7 +115,7 @@ def test_a_secret_refused_for_one_account_alone_does_not_flap(world: World, dire
         assert sweep.finished_at or not directory_is_known
     refusals = [kind for kind, _, _ in told() if kind in ("secret_invalid", "unverified")]
     assert len(refusals) <= 2  # of the account, and where no directory is known of the registration
-    assert {epoch for _, epoch, _ in told()} == {1}
+    assert {epoch for _, epoch, _ in told()} <= {1}
     assert not Connection.objects.exclude(token_status="active").exists()
 
 

@@ -209,7 +209,8 @@ def test_what_is_no_answer_is_no_verdict(world, what):
     assert not Finding.objects.exists()
 
 
-def test_a_check_that_cannot_be_made_is_a_finding_of_its_own_and_resolves_no_other(world):
+def test_a_check_that_cannot_be_made_is_a_finding_of_its_own_and_resolves_no_other(world, settings):
+    settings.UNANSWERED_NIGHTS = 1
     connection = world.connect()
     world.microsoft.disable_person(str(connection.oid))
     check()
@@ -229,17 +230,19 @@ def test_a_check_that_cannot_be_made_is_a_finding_of_its_own_and_resolves_no_oth
     assert one_finding().kind == "account_disabled"
 
 
-def test_a_registration_that_cannot_be_asked_is_one_finding_for_all_its_connections(world):
+def test_a_registration_that_cannot_be_asked_is_one_finding_for_all_its_connections(world, settings):
+    settings.UNANSWERED_NIGHTS = 1
     for name in ("Anna", "Bert", "Carl"):
         world.connect(name)
-    world.microsoft.set_fault("down")
+    make_registration(cloud=world.cloud.key, directory=world.directory["id"], tenant=world.registration.tenant)
+    world.microsoft.set_fault("down", client_id=world.app["client_id"])
     sweep = Sweep.objects.start_nightly(timezone.localdate())
     with time_machine.travel(timezone.now(), tick=True) as clock:
         for _ in range(3):
             work(sweep)
             clock.shift(timedelta(hours=1))
-    assert one_finding().registration == world.registration
-    assert one_finding().kind == "unverified"
+    finding = Finding.objects.open().get(registration=world.registration)
+    assert (finding.kind, finding.inhibits) == ("unverified", True)
     assert (sweep.failed, sweep.set_aside) == (3, 1)
 
 
@@ -261,7 +264,8 @@ def test_throttling_costs_no_try_and_waits_as_long_as_asked(world):
     assert sweep.finished_at
 
 
-def test_a_sweep_that_lasts_too_long_gives_up_what_is_left_and_says_so(world):
+def test_a_sweep_that_lasts_too_long_gives_up_what_is_left_and_says_so(world, settings):
+    settings.UNANSWERED_NIGHTS = 1
     world.connect()
     world.microsoft.set_fault("throttled", grant_type="refresh_token")
     sweep = Sweep.objects.start_nightly(timezone.localdate())

@@ -93,7 +93,42 @@ def test_on_a_terminal_it_shows_how_far_it_is(world):
     err: Any = Terminal()
     with pytest.raises(SystemExit):
         call_command("sweep", stdout=StringIO(), stderr=err, no_color=True)
-    assert err.getvalue() == "\r1 of 2\r2 of 2\r2 of 2\n"
+    half, full = f"\r[{'#' * 15}{'.' * 15}] 1 of 2", f"\r[{'#' * 30}] 2 of 2"
+    assert err.getvalue() == f"{half}{full}{full}\n"
+
+
+def plan(*args: str) -> list[str]:
+    out = StringIO()
+    call_command("sweep", "--dry-run", *args, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_a_dry_run_says_what_would_be_checked_by_tenant_and_asks_nobody(world):
+    before = len(world.microsoft.token_requests())
+    shared = make_registration(shared=True)
+    alder = make_tenant("Alder")
+    make_connection(shared, tenant=alder)
+    make_connection(shared, tenant=alder, token_status="dead")
+    world.registration.tenant.name = "Contoso"
+    world.registration.tenant.save()
+    assert plan() == [
+        "(shared): 1 registration, 0 connections",
+        "Alder: 0 registrations, 1 connection",
+        "Contoso: 1 registration, 0 connections",
+        "Together: 2 registrations, 1 connection",
+        "Not asked until reconnected: 1 connection",
+    ]
+    assert len(world.microsoft.token_requests()) == before
+    assert not Sweep.objects.exists()
+
+
+def test_a_dry_run_of_one_tenant_names_no_other(world):
+    make_connection()
+    lines = plan("--tenant", world.registration.tenant.slug)
+    assert lines == [
+        f"{world.registration.tenant.name}: 1 registration, 0 connections",
+        "Together: 1 registration, 0 connections",
+    ]
 
 
 def test_findings_of_others_are_not_its_business(world):

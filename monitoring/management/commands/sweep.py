@@ -1,17 +1,21 @@
 import sys
 import time
 from argparse import ArgumentParser
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
 
 from monitoring import alerts, sweep
 from monitoring.models import Finding, Sweep
 from oauth.errors import then_up_to
+from oauth.models import Connection
 from tenants.models import AppRegistration, Tenant
 
 ALL_WELL, FINDINGS, UNFINISHED = 0, 1, 2
 PATIENCE = 300.0  # seconds without any progress
+WIDTH = 30
 
 
 class Command(BaseCommand):
@@ -24,9 +28,14 @@ class Command(BaseCommand):
         scope = parser.add_mutually_exclusive_group()
         scope.add_argument("--tenant", metavar="SLUG", help="Only what belongs to this tenant.")
         scope.add_argument("--registration", metavar="ID", type=int, help="Only this registration and its connections.")
+        parser.add_argument("--dry-run", action="store_true", help="Say what would be checked, and ask nobody.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        started = Sweep.objects.start_manual(self._scope(options))
+        scope = self._scope(options)
+        if options["dry_run"]:
+            self._say_what_would_be_checked(scope)
+            return
+        started = Sweep.objects.start_manual(scope)
         self._work(started)
         alerts.deliver_due()
         sys.exit(self._report(started))
@@ -46,6 +55,16 @@ class Command(BaseCommand):
             return registration
         return Sweep.ALL
 
+    def _say_what_would_be_checked(self, scope: str | Tenant | AppRegistration) -> None:
+        planned = Sweep.objects.covering(scope)
+        registrations = _by_tenant(planned.registrations())
+        connections = _by_tenant(planned.connections().exclude(token_status=Connection.TokenStatus.DEAD))
+        for name in sorted(registrations | connections):
+            self.stdout.write(f"{name or '(shared)'}: {_counted(registrations[name], connections[name])}")
+        self.stdout.write(f"Together: {_counted(registrations.total(), connections.total())}")
+        if dead := planned.connections().filter(token_status=Connection.TokenStatus.DEAD).count():
+            self.stdout.write(f"Not asked until reconnected: {dead} connection{'s' if dead != 1 else ''}")
+
     def _work(self, started: Sweep) -> None:
         """Until it is finished, or nothing has moved for a while: others may hold what is left, or Microsoft may."""
         seen, until = -1, time.monotonic() + PATIENCE
@@ -62,7 +81,7 @@ class Command(BaseCommand):
     def _progress(self, started: Sweep, end: str = "") -> None:
         if self.stderr.isatty():
             started.refresh_from_db()
-            self.stderr.write(f"\r{started.seen} of {started.planned}", style_func=str, ending=end)
+            self.stderr.write(f"\r{_bar(started)}", style_func=str, ending=end)
             self.stderr.flush()
 
     def _report(self, started: Sweep) -> int:
@@ -80,3 +99,19 @@ class Command(BaseCommand):
             self.stderr.write("Not finished: what is left is tried again by the workers, or by running this again.")
             return UNFINISHED
         return FINDINGS if findings else ALL_WELL
+
+
+def _by_tenant(rows: QuerySet[Any]) -> Counter[str]:
+    return Counter(name or "" for name in rows.values_list("tenant__name", flat=True).iterator())
+
+
+def _counted(registrations: int, connections: int) -> str:
+    return (
+        f"{registrations} registration{'s' if registrations != 1 else ''}, "
+        f"{connections} connection{'s' if connections != 1 else ''}"
+    )
+
+
+def _bar(started: Sweep) -> str:
+    done = WIDTH * min(started.seen, started.planned) // max(started.planned, 1)
+    return f"[{'#' * done}{'.' * (WIDTH - done)}] {started.seen} of {started.planned}"
