@@ -100,7 +100,7 @@ class Delivery(Outgoing):
         ]
 
     def __str__(self) -> str:
-        return f"Message to {self.address or self.channel}"
+        return f"Message of {self.created_at:%Y-%m-%d %H:%M} UTC"  # to whom is not for everybody who may see it
 
     @property
     def lane(self) -> str:

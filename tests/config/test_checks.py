@@ -104,6 +104,19 @@ def test_e006_plain_http_on_this_machine_is_fine(settings):
     assert ids() == []
 
 
+def test_e023_receivers_on_this_machine_where_others_can_see(settings):
+    settings.WEBHOOK_ALLOW_LOOPBACK = True
+    settings.ALLOWED_HOSTS = ["tenantry.example.com", "localhost"]
+    assert "config.E023" in ids()
+    settings.ALLOWED_HOSTS = LOOPBACK
+    assert "config.E023" not in ids()
+
+
+def test_e024_a_file_of_authorities_that_is_not_there(settings, tmp_path):
+    settings.WEBHOOK_CA_FILE = str(tmp_path / "nothing.pem")
+    assert ids() == ["config.E024"]
+
+
 def test_e007_debug_where_others_can_see(settings):
     settings.DEBUG = True
     assert ids() == ["config.E007"]

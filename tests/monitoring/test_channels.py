@@ -7,9 +7,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from monitoring import channels
+from monitoring import channels, transports
 from monitoring.models import Channel, Delivery, Finding
 from monitoring.models.delivery import PACE
+from tenants import outbox
 from tests.factories import make_connection, make_registration, make_tenant
 from tests.tenants.smtp_server import no_mail_server
 from tests.world import make_channel
@@ -195,7 +196,7 @@ def test_two_senders_do_not_send_to_one_channel_within_a_second():
 
 def test_a_slow_receiver_holds_up_nobody_else(mailoutbox):
     began = time.time()
-    with Receiver(hangs=6) as slow, Receiver() as quick, Receiver(drops=True) as dropping:
+    with Receiver(hangs=4) as slow, Receiver() as quick, Receiver(drops=True) as dropping:
         for number, receiver in enumerate((slow, dropping, quick)):
             channel = make_webhook(receiver, name=f"Hook {number}")
             for _ in range(2):
@@ -203,8 +204,8 @@ def test_a_slow_receiver_holds_up_nobody_else(mailoutbox):
         break_something(make_connection(make_registration(make_tenant("Contoso\r\nBcc: x@example.com", slug="crlf"))))
         Delivery.objects.filter(channel__name="Hook 0", is_test=True).order_by("-created_at")[0].delete()
         send()
-        assert max(got.at for got in quick.got) - began < 5
-    assert len(mailoutbox) == 1
+        assert max(got.at for got in quick.got) - began < 4
+    assert "Contoso Bcc: x@example.com" in mailoutbox[0].subject
     assert Channel.objects.get(name="Hook 2").last_sent_at
 
 
@@ -214,8 +215,5 @@ def test_many_messages_of_one_channel_leave_room_for_the_others():
         for _ in range(150):
             make_test(busy)
         make_test(make_webhook(quick, name="Quick"))
-        from monitoring import transports
-        from tenants import outbox
-
         outbox.deliver_due(Delivery.objects.all(), transports.prepare, channels.note_try, run=timedelta(seconds=3))
         assert len(quick.got) == 1
