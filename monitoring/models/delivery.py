@@ -45,7 +45,7 @@ class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
 
     def may_go(self, row: "Delivery") -> bool:
         """Of one channel never two within a second, whoever claims them."""
-        return row.lane == MAIL or bool(Channel.objects.filter(pk=row.channel_id).pace(PACE))
+        return row.lane == MAIL or bool(Channel.objects.filter(deliveries=row).pace(PACE))
 
     def send_again(self) -> list["Delivery"]:
         """Those that were set aside are due once more, for another three days; which those are."""

@@ -217,7 +217,7 @@ def test_findings_of_one_registration_are_listed_where_it_links_to(client, regis
 
 
 def test_a_delivery_shows_its_tries(client, registration) -> None:
-    _, alert, delivery = make_finding(tenant=registration.tenant, registration=registration)
+    _, alert, _, delivery = make_finding(tenant=registration.tenant, registration=registration)
     Delivery.objects.filter(pk=delivery.pk).update(
         state="set_aside", tries=[{"at": "2026-01-01T10:00:00+00:00", "problem": "SMTPRecipientsRefused 550"}]
     )
