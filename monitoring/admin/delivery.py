@@ -1,20 +1,20 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from monitoring.models import Channel, Delivery
+from monitoring.models import Channel, Delivery, DeliveryAlert
 from monitoring.models.delivery import TO_CONTACT
 from tenants.admin import history
+from tenants.admin.counts import counted
 from tenants.admin.display import link_to, moment_of
 from tenants.admin.outgoing import OutgoingAdmin
 
 from .bell import ring
 
 SUBJECT = [f"finding__{name}" for name in ("registration", "credential", "connection", "channel")]
-SHOWN = 3  # alerts of a message in a list
 
 
 def recipient(delivery: Any) -> str:
@@ -44,7 +44,7 @@ class DeliveryAdmin(OutgoingAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         deliveries = with_recipients(super().get_queryset(request), request.user)
-        return deliveries.annotate(alert_count=Count("carried"))
+        return deliveries.annotate(alert_count=counted(DeliveryAlert.objects.all(), "delivery"))
 
     @admin.display(description="to", ordering="address")
     def to(self, delivery: Delivery) -> str:
