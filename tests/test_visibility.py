@@ -110,7 +110,7 @@ def registered() -> list[Any]:
 def walk(walker: Walker, world: World) -> None:
     for app in {model._meta.app_label for model, _ in registered()}:
         walker.get(reverse("admin:app_list", args=[app]))
-    for name in ("index", "password_change", "password_change_done", "jsi18n"):
+    for name in ("index", "password_change", "password_change_done", "jsi18n", "calendar"):
         walker.get(reverse(f"admin:{name}"))
     for model, model_admin in registered():
         walk_lists(walker, model, world)
