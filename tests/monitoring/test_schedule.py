@@ -84,6 +84,12 @@ def test_the_setting_is_the_first_value_and_no_more(settings):
 
 
 @pytest.mark.django_db
+def test_the_reconciler_sees_that_the_clock_has_its_entry(rung):
+    tasks.reconcile()
+    assert PeriodicTask.objects.get().task == START_SWEEP
+
+
+@pytest.mark.django_db
 def test_the_clock_follows_the_sites_time_zone(settings):
     schedule.keep()
     settings.TIME_ZONE = "Asia/Tokyo"
