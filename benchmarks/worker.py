@@ -1,4 +1,4 @@
-"""One worker process: `python -m benchmarks.worker SWEEP [HOST CA_FILE]` works on a sweep to its end, as Celery's would.
+"""One worker process: `python -m benchmarks.worker SWEEP [HOST CA_FILE]` works on a sweep to its end.
 
 Prints what it took as JSON: rows, seconds, CPU seconds, the peak of its memory and its round trips to the database.
 """

@@ -1,9 +1,9 @@
 """Claims: which rows of a sweep may be looked at now, and taking some of them by lease.
 
-A lease is set and compared by the database's clock, so that a worker whose own is wrong takes nothing too early. No look
-begins later than a minute after its claim, and the longest takes under two (discovery and token, each 5 s to connect,
-15 s for the first byte, 30 s for the rest), so a lease of four minutes outlasts both and leaves one to save in. Whoever
-comes too late all the same finds the lease gone and saves nothing.
+A lease is set and compared by the database's clock, so that a worker whose own is wrong takes nothing too early. No
+look begins later than a minute after its claim, and the longest takes under two (discovery and token, each 5 s to
+connect, 15 s for the first byte, 30 s for the rest), so a lease of four minutes outlasts both and leaves one to save
+in. Whoever comes too late all the same finds the lease gone and saves nothing.
 """
 
 import uuid

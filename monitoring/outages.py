@@ -95,8 +95,8 @@ def _seen(outage: Outage) -> Iterator[Seen]:
         kind=UNREACHABLE,
         actor="nobody",
         what=f"{_name(outage.cloud)} has given no usable answer since {_clock(outage.since)}: {outage.why}",
-        remedy="Nothing is asked there but one probe a minute, and all goes on when it answers. See whether this server "
-        "reaches the internet, and what Microsoft says of the state of its services.",
+        remedy="Nothing is asked there but a few probes a minute, and all goes on when it answers. See whether this "
+        "server reaches the internet, and what Microsoft says of the state of its services.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Saves: what came of looks goes into the database, fenced by the lease, with what is said of it, in one transaction."""
+"""Saves: what came of looks goes into the database, fenced by the lease, in one transaction with what is said of it."""
 
 import time
 from collections import Counter
@@ -31,7 +31,10 @@ PAUSES = (1, 2, 4, 8, 15)
 
 
 def save(sweep: Sweep, looks: Sequence[Looked], down: frozenset[str] | set[str] = frozenset()) -> None:
-    """Save what came of these looks; of clouds that are down nothing is said. One that cannot be saved costs only itself."""
+    """Save what came of these looks, and say nothing of clouds that are down.
+
+    One that cannot be saved costs only itself.
+    """
     for _, some in groupby(looks, key=lambda looked: type(looked.result.row)):
         _save_stubbornly(sweep, list(some), down)
 

@@ -24,7 +24,8 @@ class Exchange:
     """MSAL's http_client for one app object: it keeps the token endpoint's raw answer, and MSAL is told that one came.
 
     We judge that answer ourselves, so MSAL, which would read it again, decode it and log what it cannot read, gets none
-    of it. What is no answer (429, 5xx, not a JSON object) ends here in our own error. Discovery that points to another host ends here too, before any secret is sent.
+    of it. What is no answer (429, 5xx, not a JSON object) ends here in our own error. Discovery that points to another
+    host ends here too, before any secret is sent.
     """
 
     def __init__(self, http: HttpClient, cloud: Cloud) -> None:

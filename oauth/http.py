@@ -226,10 +226,10 @@ def _read(response: BaseHTTPResponse, seconds: float) -> bytes:
 
 
 class Turns:
-    """Lets one of many threads compute at a time, and any number wait for an answer: enter it around what a thread does.
+    """Lets one of many threads compute at a time and any number wait for an answer: enter it around what a thread does.
 
-    There is one interpreter, and a thread that queues for it wakes up every few milliseconds to ask; one that waits here
-    sleeps.
+    There is one interpreter, and a thread that queues for it wakes up every few milliseconds to ask; one that waits
+    here sleeps.
     """
 
     def __init__(self) -> None:
