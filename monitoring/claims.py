@@ -47,7 +47,7 @@ class Batch:
 def claim(sweep: Sweep) -> Batch | None:
     """What is to be looked at next, if there is anything: registrations, then their connections."""
     down = set() if is_given_up(sweep) else outages.down()
-    for cloud in down & outages.to_probe():
+    for cloud in down & outages.to_probe() if down else ():
         batch = _probe(sweep, cloud)
         if batch is not None:
             return batch
