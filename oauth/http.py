@@ -186,7 +186,8 @@ class HttpClient:
             theirs = self._asking.get(path)
             own: Future[Answer] = self._asking.setdefault(path, Future())
         if theirs is not None:
-            return theirs.result()
+            with _others_turn():
+                return theirs.result()
         try:
             answer = self._send("GET", address, headers)
         except BaseException as problem:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -261,6 +262,36 @@ def test_discovery_of_another_cloud_is_asked_once_an_hour(server, client, monkey
     assert len(server.requests) == 1
     time.sleep(0.5)
     assert client.get(url).json_object == {"issuer": "moved"}
+
+
+@pytest.mark.parametrize("turns", [nullcontext, http.Turns])
+def test_discovery_wanted_by_many_at_once_is_asked_once(server, client, turns):
+    server.answer = lambda request: iter([time.sleep(0.2) or reply(200, DOCUMENT), b""])
+    url, own = f"https://{server.host}{DISCOVERY}", turns()
+
+    def ask(_: int) -> dict[str, object] | None:
+        with own:
+            return client.get(url).json_object
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ask, range(8), timeout=5)) == [DOCUMENT] * 8
+    assert len(server.requests) == 1
+
+
+def test_discovery_that_fails_fails_for_all_who_waited(server, client):
+    server.answer = lambda request: iter([time.sleep(0.1) or b"", b""])
+    url = f"https://{server.host}{DISCOVERY}"
+
+    def ask(_: int) -> str:
+        try:
+            client.get(url)
+        except HTTPError:
+            return "failed"
+        return "answered"
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(ask, range(4))) == ["failed"] * 4
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
