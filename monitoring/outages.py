@@ -56,16 +56,17 @@ class Breaker:
             self.down = self.down - {key}
             _end(key)
 
-    def unanswered(self, key: str, subject: Any, why: str, *, is_sign_in: bool) -> None:
-        """Somebody got none. Opens the outage if that is so for all, or keeps it open.
+    def unanswered(self, key: str, subject: Any, why: str, *, is_sign_in: bool, is_probe: bool) -> None:
+        """Somebody got none. Opens the outage if that is so for all; a probe tells of one that lasts.
 
         All are: ten subjects one after the other, or the own sign-in of every registration there is in that cloud.
         """
         silent = self._silent[key]
         silent[subject] = is_sign_in
         if key in self.down:
-            _observe(key, why)
-        elif len(silent) >= ENOUGH or 0 < _number_of_registrations(key) <= sum(silent.values()):
+            if is_probe:
+                _observe(key, why)
+        elif len(silent) >= ENOUGH or (is_sign_in and 0 < _number_of_registrations(key) <= sum(silent.values())):
             self.down = self.down | {key}
             Outage.objects.begin(key, timezone.now() + PROBE_EVERY, why)
 

@@ -100,10 +100,14 @@ class Turn:
         until = time.monotonic() + SAVE_WITHIN
         looks: list[Looked] = []
         while self.in_air and len(looks) < SAVE and (left := until - time.monotonic()) > 0:
-            looks += self._crew.collect(SAVE - len(looks), left)
+            some = self._crew.collect(SAVE - len(looks), left)
+            self._tell_breaker(some)
+            looks += some
         if looks:
             maybe_crash("sweep.looked")
-            save(self._sweep, self._sift(looks), self._breaker.down)
+            down = self._breaker.down
+            counted = [_uncounted(one) if registration_of(one.result.row).cloud in down else one for one in looks]
+            save(self._sweep, counted, down)
             self._claim_after = 0.0
         return len(looks)
 
@@ -115,8 +119,7 @@ class Turn:
         time.sleep(min(max((due - timezone.now()).total_seconds(), SAVE_WITHIN), WAIT.total_seconds()))
         return True
 
-    def _sift(self, looks: Sequence[Looked]) -> list[Looked]:
-        """Tell the breaker what came of these; where a cloud is down, no try counts."""
+    def _tell_breaker(self, looks: Sequence[Looked]) -> None:
         for looked in looks:
             row, outcome = looked.result.row, looked.result.outcome
             cloud = registration_of(row).cloud
@@ -125,13 +128,13 @@ class Turn:
             if isinstance(outcome, Verdict) or (isinstance(outcome, NoAnswer) and outcome.doubts_registration):
                 self._breaker.answered(cloud)
             elif isinstance(outcome, NoAnswer):
-                is_sign_in = isinstance(row, AppRegistration)
-                self._breaker.unanswered(cloud, (type(row), row.pk), outcome.why, is_sign_in=is_sign_in)
-        down = self._breaker.down
-        return [_uncounted(looked) if registration_of(looked.result.row).cloud in down else looked for looked in looks]
+                is_sign_in, is_probe = isinstance(row, AppRegistration), looked.batch.is_probe
+                subject = (type(row), row.pk)
+                self._breaker.unanswered(cloud, subject, outcome.why, is_sign_in=is_sign_in, is_probe=is_probe)
 
 
 def _uncounted(looked: Looked) -> Looked:
+    """Of a cloud that is down: no try counts."""
     outcome = looked.result.outcome
     if looked.was_asked and isinstance(outcome, NoAnswer) and not outcome.throttled:
         return replace(looked, result=replace(looked.result, outcome=None))
