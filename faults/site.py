@@ -1,0 +1,134 @@
+"""One site in a temporary folder: its servers, its settings, its workers and beats, as somebody would run them."""
+
+import json
+import os
+import secrets
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import django
+import redis
+from cryptography.fernet import Fernet
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from faults.microsoft import Microsoft
+from faults.post_office import PostOffice
+from faults.processes import Process, Processes, wait_until
+from faults.services import Postgres, Redis, free_port
+
+CLOUD = "faults"
+OPERATOR = "oncall@example.com"
+READY_WITHIN = 60
+
+
+class Worker:
+    """A Celery worker, its database connections named after it, so that a lease can be traced to who took it."""
+
+    def __init__(self, name: str, pool: str, process: Process) -> None:
+        self.name = name
+        self.pool = pool
+        self.process = process
+
+
+class Site:
+    """Everything a round may break. Make it once: Django is set up for it, and the environment is its own."""
+
+    def __init__(self, folder: Path, processes: Processes) -> None:
+        self._folder = folder
+        self._processes = processes
+        self._started = 0
+        self.postgres = Postgres(folder / "postgres")
+        self.redis = Redis(processes)
+        self.microsoft = Microsoft(processes, folder / "microsoft")
+        self.mail = PostOffice()
+        os.environ.update(self._environment())
+        django.setup()
+        call_command("migrate", verbosity=0)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "SITE_URL": f"http://localhost:{free_port()}",
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "VAR_DIR": str(self._folder / "var"),
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.redis.url,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
+            "ALERT_EMAILS": OPERATOR,
+            "EXTRA_CLOUDS": json.dumps([self.microsoft.cloud(CLOUD)]),
+        }
+
+    # Processes
+
+    def worker(self, *, pool: str = "threads", concurrency: int = 1, app: str = "config", **environ: str) -> Worker:
+        """Started, and not yet ready."""
+        self._started += 1
+        name = f"worker{self._started}"
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", f"--pool={pool}", f"--hostname={name}@localhost"]
+        command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        named = {"DATABASE_URL": f"{self.postgres.url}?application_name={name}"}
+        return Worker(name, pool, self._start(name, command, {**named, **environ}))
+
+    def beat(self) -> Process:
+        self._started += 1
+        name = f"beat{self._started}"
+        schedule = str(self._folder / name)
+        return self._start(name, [sys.executable, "-m", "celery", "-A", "config", "beat", f"--schedule={schedule}"], {})
+
+    def wait_for(self, *processes: Process) -> None:
+        """Until each says it is ready; one that ends before that will never be."""
+        for process in processes:
+            ready = self._folder / f"{process.log.stem}.ready"
+            wait_until(
+                lambda ready=ready, process=process: ready.exists() or process.ended is not None,  # type: ignore[misc]
+                READY_WITHIN,
+                f"{process.log.stem} starts",
+            )
+
+    def _start(self, name: str, command: list[str], environ: dict[str, str]) -> Process:
+        ready = {"READY_FILE": str(self._folder / f"{name}.ready")}
+        return self._processes.start(name, command, {**os.environ, **ready, **environ})
+
+    # The bells
+
+    def ring(self, task: str, *arguments: object) -> bool:
+        """Send the task as beat or a page would; False while there is no broker."""
+        from config.celery import app
+
+        try:
+            app.send_task(f"monitoring.tasks.{task}", arguments, retry=False)
+        except (OSError, app.connection().connection_errors):
+            return False
+        return True
+
+    def silence(self) -> None:
+        """Forget every bell, rung or being worked on."""
+        with suppress(redis.RedisError):
+            self.redis.client.flushall()
+
+    def is_awake(self) -> bool:
+        """Does the database answer?"""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            connection.close()
+            return False
+        return True
+
+
+def freeze(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+
+
+def thaw(*pids: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
