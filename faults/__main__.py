@@ -18,7 +18,7 @@ from faults.services import NotInstalled
 from faults.sizes import FULL, SHORT, Sizes
 from faults.table import Table
 
-ROUNDS = ("killing",)
+ROUNDS = ("killing", "points", "brokers", "databases", "answering", "clocks", "mailing", "baseline")
 
 
 def main() -> int:
@@ -35,6 +35,7 @@ def main() -> int:
                 _run(Path(folder), processes, table, SHORT if options.short else FULL, options.only)
             except NotInstalled as problem:
                 sys.exit(str(problem))
+    table.end()
     print(f"\n{'All as expected.' if table.all_ok else 'Not as expected.'}")
     return 0 if table.all_ok else 1
 
@@ -49,7 +50,8 @@ def _run(folder: Path, processes: Processes, table: Table, sizes: Sizes, names: 
         from faults import leases
 
         leases.watch()
-        print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
+        machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}\n")
         table.begin()
         for name in names:
             begun = time.monotonic()

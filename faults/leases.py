@@ -8,9 +8,11 @@ CONNECTIONS, REGISTRATIONS, DELIVERIES = "oauth_connection", "tenants_appregistr
 TABLES = (CONNECTIONS, REGISTRATIONS, DELIVERIES)
 
 _MADE = """
-CREATE TABLE faults_lease (lease uuid PRIMARY KEY, worker text NOT NULL, backend int NOT NULL);
+CREATE TABLE faults_lease (lease uuid PRIMARY KEY, worker text NOT NULL, backend int NOT NULL,
+    at timestamptz DEFAULT now());
 CREATE FUNCTION faults_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO faults_lease SELECT DISTINCT lease_by, current_setting('application_name'), pg_backend_pid()
+    INSERT INTO faults_lease (lease, worker, backend)
+    SELECT DISTINCT lease_by, current_setting('application_name'), pg_backend_pid()
     FROM changed WHERE lease_by IS NOT NULL ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
@@ -26,17 +28,30 @@ def watch() -> None:
         cursor.execute(_MADE + "".join(_WATCHED.format(table=table) for table in TABLES))
 
 
-def held_by(worker: str, table: str) -> tuple[int, int]:
-    """How many rows of a table this worker holds at this moment, and the most tries that one of them has behind it."""
-    tries = "jsonb_array_length(tries)" if table == DELIVERIES else "tries"
+def holds_connections(worker: str) -> bool:
+    """Does this worker hold connections, none of them for the third time?
+
+    A row that ends three workers is set aside as poison, so whoever holds one on the edge of that is not killed.
+    """
+    return 0 < _held_by(worker, CONNECTIONS, "max(tries)") <= 2
+
+
+def holds_message(worker: str) -> bool:
+    return _held_by(worker, DELIVERIES, "count(*)") > 0
+
+
+def _held_by(worker: str, table: str, what: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*), coalesce(max({tries}), 0) FROM {table} "
-            "JOIN faults_lease ON lease = lease_by WHERE worker = %s",
-            [worker],
-        )
-        held, most = cursor.fetchone()
-    return held, most
+        cursor.execute(f"SELECT {what} FROM {table} JOIN faults_lease ON lease = lease_by WHERE worker = %s", [worker])
+        return cursor.fetchone()[0] or 0
+
+
+def taken_by(worker: str) -> int:
+    """How many leases this worker has taken since the site was cleared."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM faults_lease WHERE worker = %s", [worker])
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def backends_of(worker: str) -> set[int]:
@@ -45,22 +60,19 @@ def backends_of(worker: str) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def lapse(backends: Collection[int]) -> None:
-    """Let the leases lapse that these backends took: their clients are dead, and nobody wants to wait for minutes."""
+def lapse(backends: Collection[int] = (), *, older_than: float | None = None) -> None:
+    """Let leases lapse that nobody can hold any more, for a run cannot wait for minutes each time.
+
+    Those that these backends took, whose clients are dead; or those older than any look that may still go on.
+    """
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(
-                f"UPDATE {table} SET lease_until = now() - interval '1 second' WHERE lease_until > now() AND "
-                "lease_by IN (SELECT lease FROM faults_lease WHERE backend = ANY(%s))",
-                [list(backends)],
+                f"UPDATE {table} SET lease_until = now() - interval '1 second' "
+                "WHERE lease_until > now() AND lease_by IN (SELECT lease FROM faults_lease "
+                "WHERE backend = ANY(%s) OR at < now() - %s * interval '1 second')",
+                [list(backends), older_than if older_than is not None else 1e9],
             )
-
-
-def lapse_all() -> None:
-    """The same for every lease there is, when nobody is left who could hold one."""
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"UPDATE {table} SET lease_until = now() - interval '1 second' WHERE lease_until > now()")
 
 
 def forward() -> None:

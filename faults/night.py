@@ -4,16 +4,17 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
 from faults import leases
 from faults.site import Site, Worker, freeze, thaw
-from monitoring.models import Delivery, Sweep
+from monitoring.models import Sweep
 from monitoring.sweep import night_due
 
-BEAT = 2.0  # seconds between two rings of the reconciler; beat takes a minute
+BEAT = 1.0  # seconds between two rings of the reconciler; beat takes a minute
 
 
 def begin(site: Site, **manner: object) -> Sweep:
@@ -37,46 +38,60 @@ def dismiss(crew: Iterable[Worker]) -> None:
         worker.process.kill()
 
 
-def finish(site: Site, sweep: Sweep, seconds: float, *, dead: Iterable[int] = (), hurry: bool = False) -> float:
-    """Ring as beat would until the sweep is over; how long that took. `hurry`: its pauses between tries are over."""
-    begun, rung = time.monotonic(), 0.0
-    while sweep.finished_at is None:
-        if time.monotonic() - begun > seconds:
-            break  # the facts will say what is missing
-        if time.monotonic() - rung > BEAT:
-            rung = time.monotonic()
-            leases.lapse(set(dead))
-            if hurry:
-                leases.forward()
-            site.ring("reconcile")
-        time.sleep(0.1)
-        sweep.refresh_from_db()
+@dataclass(frozen=True)
+class Clockwork:
+    """What stands in for the passing of time while a round waits.
+
+    `dead` backends' leases lapse; so do those older than `abandoned` seconds, where workers live on that lost theirs.
+    `hurry`: pauses between tries are over. `bells`: whose bells are rung.
+    """
+
+    dead: Collection[int] = ()
+    abandoned: float | None = None
+    hurry: bool = False
+    bells: int = 0
+
+    def turn(self, site: Site) -> None:
+        leases.lapse(self.dead, older_than=self.abandoned)
+        if self.hurry:
+            leases.forward()
+        site.ring("reconcile", bells=self.bells)
+
+
+def finish(site: Site, sweep: Sweep, seconds: float, clockwork: Clockwork = Clockwork()) -> float:
+    """Ring as beat would until the sweep is over, or the time is up and the facts will say so; how long that took."""
+    begun = time.monotonic()
+    while sweep.finished_at is None and time.monotonic() - begun < seconds:
+        clockwork.turn(site)
+        _wait(lambda: sweep.finished_at is not None, sweep)
     return time.monotonic() - begun
 
 
-def deliver(site: Site, seconds: float, *, dead: Iterable[int] = ()) -> None:
+def deliver(site: Site, seconds: float, clockwork: Clockwork = Clockwork()) -> None:
     """Let every message go out that waits for its time."""
-    deadline, rung = time.monotonic() + seconds, 0.0
-    while Delivery.objects.filter(state=Delivery.State.WAITING).exists() and time.monotonic() < deadline:
-        if time.monotonic() - rung > BEAT:
-            rung = time.monotonic()
-            leases.lapse(set(dead))
-            leases.forward()
-            site.ring("reconcile")
+    deadline = time.monotonic() + seconds
+    while leases.waiting() and time.monotonic() < deadline:
+        replace(clockwork, hurry=True).turn(site)
+        _wait(lambda: not leases.waiting())
+
+
+def _wait(over: Callable[[], bool], sweep: Sweep | None = None) -> None:
+    until = time.monotonic() + BEAT
+    while not over() and time.monotonic() < until:
         time.sleep(0.1)
+        if sweep:
+            sweep.refresh_from_db()
 
 
 class Killer:
     """Kills workers in the middle of their work, and puts others in their place.
 
-    A kill counts only if its worker held a lease when it was frozen. Whoever holds a row for the third time is spared:
-    a row that ends three workers is set aside as poison, and that is another round's subject.
+    A kill counts only if `holds` said yes of the worker after it was frozen.
     """
 
-    def __init__(self, site: Site, crew: list[Worker], *, table: str, spare_after: int = 2) -> None:
-        self._site = site
-        self._table = table
-        self._spare_after = spare_after
+    def __init__(self, crew: list[Worker], holds: Callable[[str], bool], replace: Callable[[str], Worker]) -> None:
+        self._holds = holds
+        self._replace = replace
         self.crew = crew
         self.kills = 0
         self.dead: set[int] = set()
@@ -86,7 +101,7 @@ class Killer:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             worker = random.choice(self.crew)
-            if leases.held_by(worker.name, self._table)[0]:
+            if self._holds(worker.name):
                 time.sleep(random.uniform(0, 0.5))
                 if self._kill(worker):
                     return True
@@ -94,22 +109,20 @@ class Killer:
         return False
 
     def _kill(self, worker: Worker) -> bool:
-        # Every second time the one child of a prefork pool, under its parent; else the whole worker.
-        children = worker.process.children() if self.kills % 2 else []
-        pids = [worker.process.pid, *worker.process.children()]
+        children = worker.process.children()
+        pids = [worker.process.pid, *children]
         freeze(*pids)
-        held, most = leases.held_by(worker.name, self._table)
-        if not held or most > self._spare_after:
+        if not self._holds(worker.name):
             thaw(*pids)
             return False
         self.dead |= leases.backends_of(worker.name)
         self.kills += 1
-        if children:
-            os.kill(children[0], signal.SIGKILL)
-            thaw(*pids)
+        if children and self.kills % 2:  # the children of a pool, under their parent; else all of a worker
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            thaw(worker.process.pid)
         else:
             worker.process.kill()
             self.crew.remove(worker)
-            self.crew.append(self._site.worker(pool=worker.pool))
+            self.crew.append(self._replace(worker.pool))
         return True
-

@@ -18,6 +18,7 @@ class PostOffice:
         self.accepted: Counter[str] = Counter()
         self.subjects: dict[str, str] = {}
         self.turned_away = 0
+        self.smuggled = 0  # headers that a name brought with it
         self._loop = asyncio.new_event_loop()
         server = self._loop.run_until_complete(asyncio.start_server(self._session, "127.0.0.1", 0))
         self.port: int = server.sockets[0].getsockname()[1]
@@ -28,7 +29,7 @@ class PostOffice:
         self.received.clear()
         self.accepted.clear()
         self.subjects.clear()
-        self.turned_away = 0
+        self.turned_away = self.smuggled = 0
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -64,5 +65,6 @@ class PostOffice:
         assert isinstance(message, EmailMessage)
         number = str(message["Message-ID"]).strip()
         self.received[number] += 1
+        self.smuggled += message["Bcc"] is not None
         self.subjects[number] = str(message["Subject"])
         return number

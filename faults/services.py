@@ -52,7 +52,9 @@ class Postgres:
     def start(self) -> None:
         # What a killed server has written stays with the system: only a power cut would need fsync.
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        self._run("pg_ctl", "start", "--wait", f"--timeout={STARTS_WITHIN}", f"--log={self._log}", f"--options={options}")
+        self._run(
+            "pg_ctl", "start", "--wait", f"--timeout={STARTS_WITHIN}", f"--log={self._log}", f"--options={options}"
+        )
 
     def stop_at_once(self) -> None:
         """As a power cut would: no goodbye to anybody, recovery at the next start."""
@@ -84,13 +86,13 @@ class Redis:
         self.port = free_port()
         self.start()
 
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+    def url(self, number: int = 0) -> str:
+        """One of its sixteen databases: bells rung in one are not heard in another."""
+        return f"redis://127.0.0.1:{self.port}/{number}"
 
     @property
     def client(self) -> "redis.Redis":
-        return redis.Redis.from_url(self.url, socket_timeout=5)
+        return redis.Redis.from_url(self.url(), socket_timeout=5)
 
     def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]

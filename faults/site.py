@@ -57,7 +57,7 @@ class Site:
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "VAR_DIR": str(self._folder / "var"),
             "DATABASE_URL": self.postgres.url,
-            "REDIS_URL": self.redis.url,
+            "REDIS_URL": self.redis.url(),
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
             "ALERT_EMAILS": OPERATOR,
             "EXTRA_CLOUDS": json.dumps([self.microsoft.cloud(CLOUD)]),
@@ -65,20 +65,36 @@ class Site:
 
     # Processes
 
-    def worker(self, *, pool: str = "threads", concurrency: int = 1, app: str = "config", **environ: str) -> Worker:
-        """Started, and not yet ready."""
+    def worker(
+        self, *, pool: str = "threads", concurrency: int = 1, app: str = "config", bells: int = 0, **environ: str
+    ) -> Worker:
+        """Started, and not yet ready. It hears the bells that are rung in this database of Redis, and rings there."""
         self._started += 1
         name = f"worker{self._started}"
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", f"--pool={pool}", f"--hostname={name}@localhost"]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            app,
+            "worker",
+            f"--pool={pool}",
+            f"--hostname={name}@localhost",
+        ]
         command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-        named = {"DATABASE_URL": f"{self.postgres.url}?application_name={name}"}
+        named = {
+            "DATABASE_URL": f"{self.postgres.url}?application_name={name}",
+            "REDIS_URL": self.redis.url(bells),
+        }
         return Worker(name, pool, self._start(name, command, {**named, **environ}))
 
-    def beat(self) -> Process:
+    def beat(self, **environ: str) -> Process:
         self._started += 1
         name = f"beat{self._started}"
         schedule = str(self._folder / name)
-        return self._start(name, [sys.executable, "-m", "celery", "-A", "config", "beat", f"--schedule={schedule}"], {})
+        return self._start(
+            name, [sys.executable, "-m", "celery", "-A", "config", "beat", f"--schedule={schedule}"], environ
+        )
 
     def wait_for(self, *processes: Process) -> None:
         """Until each says it is ready; one that ends before that will never be."""
@@ -96,15 +112,12 @@ class Site:
 
     # The bells
 
-    def ring(self, task: str, *arguments: object) -> bool:
-        """Send the task as beat or a page would; False while there is no broker."""
+    def ring(self, task: str, *arguments: object, bells: int = 0) -> None:
+        """Send the task as beat or a page would; without a broker it is lost."""
         from config.celery import app
 
-        try:
-            app.send_task(f"monitoring.tasks.{task}", arguments, retry=False)
-        except (OSError, app.connection().connection_errors):
-            return False
-        return True
+        with app.connection_for_write(self.redis.url(bells)) as broker, suppress(*broker.connection_errors):
+            app.send_task(f"monitoring.tasks.{task}", arguments, connection=broker, retry=False)
 
     def silence(self) -> None:
         """Forget every bell, rung or being worked on."""

@@ -67,7 +67,9 @@ def populate(
     rows = _Rows(refused={registrations[number].pk for number in _spread(count, refused)})
     Credential.objects.bulk_create(_credential(each, each.pk in rows.refused) for each in registrations)
     gone_ones = {number + 1 for number in _spread(connections, gone)}  # not only of refused registrations
-    made = (_connection(number, registrations[number % count], number in gone_ones, rows) for number in range(connections))
+    made = (
+        _connection(number, registrations[number % count], number in gone_ones, rows) for number in range(connections)
+    )
     Connection.objects.bulk_create(made, batch_size=BATCH)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

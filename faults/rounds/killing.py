@@ -3,52 +3,80 @@
 import time
 
 from faults import facts, leases
-from faults.night import Killer, begin, deliver, dismiss, finish, hands
+from faults.night import Clockwork, Killer, begin, deliver, dismiss, finish, hands
 from faults.site import Site
 from faults.sizes import Sizes
-from faults.table import Table
+from faults.table import Facts, Table
 from faults.world import populate
+from monitoring.models import Sweep
 
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
+    _entra(site, table, sizes)
+    _strict(site, table, sizes)
+
+
+def _entra(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.connections, refused=0.1, gone=0.05)
     crew = hands(site, "prefork", "threads", "prefork", "threads")
     begun = time.monotonic()
     sweep = begin(site, seconds=sizes.answer_after)
-    killer = Killer(site, crew, table=leases.CONNECTIONS)
-    while killer.kills < sizes.kills and sweep.finished_at is None:
+    site.mail.manner = "refuse"  # what there is to tell is told when the sweep is over, while senders are killed
+    killer = Killer(crew, leases.holds_connections, lambda pool: site.worker(pool=pool))
+    _kill(site, sweep, killer, sizes.kills)
+    site.microsoft.answers()
+    finish(site, sweep, sizes.patience, Clockwork(dead=killer.dead))
+    seconds = time.monotonic() - begun
+    report = site.microsoft.report()
+    calls = sum(each["calls"] for each in report["lineages"].values())
+    few = Facts(f"{sizes.kills} kills or more, a lease held at each", {"kills missing": sizes.kills - killer.kills})
+    note = f"{killer.kills} kills, {calls} refreshes, {seconds:.0f} s"
+    name = f"workers killed with -9, {world.connections} connections"
+    table.judge(name, few, facts.of_sweep(sweep, world, report), facts.of_tokens(world, report), note=note)
+    _mail(site, table, sizes, killer)
+    table.judge(f"{name}: what is told", facts.of_alerts(world))
+    dismiss(killer.crew)
+
+
+def _strict(site: Site, table: Table, sizes: Sizes) -> None:
+    """Where a refresh token works once, as with providers that are not Microsoft."""
+    world = populate(sizes.small * 5)
+    crew = hands(site, "prefork", "threads")
+    sweep = begin(site, seconds=sizes.answer_after, strict=True)
+    killer = Killer(crew, leases.holds_connections, lambda pool: site.worker(pool=pool))
+    _kill(site, sweep, killer, max(sizes.kills // 10, 2))
+    site.microsoft.answers(strict=True)
+    finish(site, sweep, sizes.patience, Clockwork(dead=killer.dead))
+    report = site.microsoft.report()
+    tokens, lost = facts.of_strict_tokens(world, report)
+    name = f"the same where a refresh token works once, {world.connections} connections"
+    table.judge(
+        name, facts.of_sweep(sweep, world, report), tokens, note=f"{killer.kills} kills, {lost} lost and flagged"
+    )
+    dismiss(killer.crew)
+
+
+def _kill(site: Site, sweep: Sweep, killer: Killer, kills: int) -> None:
+    while killer.kills < kills and sweep.finished_at is None:
         site.ring("work_on_sweep", sweep.pk)
         if not killer.kill_one(5):
             leases.lapse(killer.dead)
             site.ring("reconcile")
         sweep.refresh_from_db()
-    site.microsoft.answers()
-    finish(site, sweep, sizes.patience, dead=killer.dead)
-    seconds = time.monotonic() - begun
-    report = site.microsoft.report()
-    name = f"{killer.kills} workers killed with -9, {world.connections} connections"
-    table.add(f"{name}: kills with a lease held", f"at least {sizes.kills}", str(killer.kills), killer.kills >= sizes.kills)
-    table.judge(f"{name}: the sweep", facts.of_sweep(sweep, world, report), f"{seconds:.0f} s")
-    calls = sum(each["calls"] for each in report["lineages"].values())
-    table.judge(f"{name}: tokens and verdicts", facts.of_tokens(world, report), f"{calls} refreshes")
-    _mail(site, table, sizes, killer)
-    faults = len(world.refused | world.gone)
-    table.judge(f"{name}: {faults} faults told", facts.of_alerts(world))
-    dismiss(killer.crew)
 
 
 def _mail(site: Site, table: Table, sizes: Sizes, sweeper: Killer) -> None:
     """The messages of that night, while those who send them are killed too."""
-    site.mail.seconds = 0.2
-    killer = Killer(site, sweeper.crew, table=leases.DELIVERIES, spare_after=1000)
+    site.mail.manner, site.mail.seconds = "take", 0.2
+    killer = Killer(sweeper.crew, leases.holds_message, lambda pool: site.worker(pool=pool))
     killer.dead = sweeper.dead
-    while killer.kills < sizes.sender_kills:
-        leases.lapse(killer.dead)
-        leases.forward()
-        site.ring("reconcile")
-        if not killer.kill_one(5) and not leases.waiting():
-            break
+    while killer.kills < sizes.sender_kills and leases.waiting():
+        Clockwork(dead=killer.dead, hurry=True).turn(site)
+        killer.kill_one(5)
     site.mail.seconds = 0.0
-    deliver(site, sizes.patience, dead=killer.dead)
-    note = f"{len(site.mail.accepted)} messages, {facts.repeated(site.mail.accepted)} repeated, each under its own ID"
-    table.judge(f"{killer.kills} senders killed with -9", facts.of_mail(site.mail.accepted), note)
+    deliver(site, sizes.patience, Clockwork(dead=killer.dead))
+    few = Facts(
+        f"{sizes.sender_kills} kills, a lease held at each", {"kills missing": sizes.sender_kills - killer.kills}
+    )
+    note = f"{facts.repeated(site.mail.accepted)} repeated under the same ID"
+    table.judge("senders killed with -9", few, facts.of_mail(site.mail.accepted), note=note)

@@ -1,0 +1,68 @@
+"""One worker's clock is off by ten minutes; two beats ring for the night at the same minute."""
+
+import time
+from datetime import timedelta
+
+from django.utils import timezone
+
+from faults import facts, leases
+from faults.night import begin, dismiss, finish, hands
+from faults.site import Site
+from faults.sizes import Sizes
+from faults.table import Facts, Table
+from faults.world import populate
+from monitoring.models import Sweep
+
+OFF_BY = 600
+
+
+def run(site: Site, table: Table, sizes: Sizes) -> None:
+    _off(site, table, sizes, OFF_BY)
+    if not sizes.is_short:
+        _off(site, table, sizes, -OFF_BY)
+        _two_beats(site, table, sizes)
+
+
+def _off(site: Site, table: Table, sizes: Sizes, seconds: int) -> None:
+    world = populate(sizes.small * 3, gone=0.05)
+    off = site.worker(app="faults.skewed", CLOCK_IS_OFF_BY=str(seconds))
+    crew = [*hands(site, "threads", "prefork"), off]
+    site.wait_for(off.process)
+    sweep = begin(site, seconds=1.0)
+    for _ in range(16):  # a worker that finds nothing to claim waits for the next bell
+        for _ in crew:
+            site.ring("work_on_sweep", sweep.pk)
+        time.sleep(0.3)
+    site.microsoft.answers(seconds=0.2)
+    finish(site, sweep, sizes.patience)
+    report = site.microsoft.report()
+    done = (facts.of_sweep(sweep, world, report), facts.of_tokens(world, report), facts.of_alerts(world))
+    part = Facts("it had its part", {"workers without a part": sum(not leases.taken_by(each.name) for each in crew)})
+    table.judge(f"one worker's clock {'ahead' if seconds > 0 else 'behind'} by ten minutes", part, *done)
+    dismiss(crew)
+
+
+def _two_beats(site: Site, table: Table, sizes: Sizes) -> None:
+    world = populate(sizes.small)
+    begin(site, seconds=0.2).delete()
+    crew = hands(site, "threads", "prefork")
+    minute = timezone.now() + timedelta(seconds=75)
+    at = f"{minute:%H:%M}"  # beats plan whole minutes, and need some seconds to start
+    beats = [site.beat(SWEEP_AT=at), site.beat(SWEEP_AT=at)]
+    site.wait_for(*beats)
+    deadline = time.monotonic() + 150
+    while not Sweep.objects.exclude(finished_at=None).exists() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    rows = list(Sweep.objects.all())
+    report = site.microsoft.report()
+    calls = [each["calls"] for each in report["lineages"].values()]
+    numbers = {
+        "nightly rows missing": int(not rows),
+        "nightly rows too many": max(len(rows) - 1, 0),
+        "refreshed twice": sum(count > 1 for count in calls),
+    }
+    done = [facts.of_sweep(rows[0], world, report)] if rows else []
+    table.judge("two beats", Facts("one nightly row, each asked once", numbers), *done, facts.of_tokens(world, report))
+    for beat in beats:
+        beat.kill()
+    dismiss(crew)
