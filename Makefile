@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench check lock install install-dev
+.PHONY: run test bench faults faults-short check lock install install-dev
 
 run: install
 	@$(BIN)/python -m config.make_env
@@ -14,10 +14,16 @@ test: install-dev
 bench: install-dev
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+faults: install-dev
+	@$(BIN)/python -m faults
+
+faults-short: install-dev
+	@$(BIN)/python -m faults --short
+
 check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy config staff tenants oauth monitoring sandbox manage.py
+	$(BIN)/mypy config staff tenants oauth monitoring sandbox faults manage.py
 	find templates -name '*.html' -exec $(BIN)/djade --check --target-version 5.2 {} +
 	@echo "makemigrations --check, check --deploy"
 	@$(production) $(BIN)/python manage.py makemigrations --check --dry-run

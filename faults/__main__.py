@@ -14,7 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from faults.processes import Processes
-from faults.services import NotInstalled
+from faults.servers import NotInstalled
 from faults.sizes import FULL, SHORT, Sizes
 from faults.table import Table
 

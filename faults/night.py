@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from monitoring.sweep import night_due
 BEAT = 1.0  # seconds between two rings of the reconciler; beat takes a minute
 
 
-def begin(site: Site, **manner: object) -> Sweep:
+def begin(site: Site, **manner: Any) -> Sweep:
     """The night's sweep, and nothing of the nights before: neither bells nor mail nor what was asked."""
     site.silence()
     site.mail.forget()
@@ -26,9 +27,9 @@ def begin(site: Site, **manner: object) -> Sweep:
     return Sweep.objects.start_nightly(night_due(timezone.now()))
 
 
-def hands(site: Site, *pools: str, **more: str) -> list[Worker]:
+def hands(site: Site, *pools: str) -> list[Worker]:
     """Workers that are ready, one for each pool named."""
-    crew = [site.worker(pool=pool, **more) for pool in pools]
+    crew = [site.worker(pool=pool) for pool in pools]
     site.wait_for(*(worker.process for worker in crew))
     return crew
 

@@ -41,7 +41,7 @@ def _pool(process: int) -> PoolManager:
     return PoolManager(ca_certs=os.environ["PLAIN_CA"])
 
 
-@app.task(name="plain.check")  # type: ignore[misc]
+@app.task(name="plain.check")
 def check(number: int) -> None:
     """Refresh one connection's token; tell if it is refused."""
     database = _database(os.getpid())

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from django.db import DatabaseError, connection
 from faults.microsoft import Microsoft
 from faults.post_office import PostOffice
 from faults.processes import Process, Processes, wait_until
-from faults.services import Postgres, Redis, free_port
+from faults.servers import Postgres, Redis, free_port
 
 CLOUD = "faults"
 OPERATOR = "oncall@example.com"
 READY_WITHIN = 60
+NOTHING: Mapping[str, str] = {}
 
 
 class Worker:
@@ -66,7 +68,13 @@ class Site:
     # Processes
 
     def worker(
-        self, *, pool: str = "threads", concurrency: int = 1, app: str = "config", bells: int = 0, **environ: str
+        self,
+        *,
+        pool: str = "threads",
+        concurrency: int = 1,
+        app: str = "config",
+        bells: int = 0,
+        environ: Mapping[str, str] = NOTHING,
     ) -> Worker:
         """Started, and not yet ready. It hears the bells that are rung in this database of Redis, and rings there."""
         self._started += 1
@@ -88,7 +96,7 @@ class Site:
         }
         return Worker(name, pool, self._start(name, command, {**named, **environ}))
 
-    def beat(self, **environ: str) -> Process:
+    def beat(self, environ: Mapping[str, str] = NOTHING) -> Process:
         self._started += 1
         name = f"beat{self._started}"
         schedule = str(self._folder / name)
@@ -106,7 +114,7 @@ class Site:
                 f"{process.log.stem} starts",
             )
 
-    def _start(self, name: str, command: list[str], environ: dict[str, str]) -> Process:
+    def _start(self, name: str, command: list[str], environ: Mapping[str, str]) -> Process:
         ready = {"READY_FILE": str(self._folder / f"{name}.ready")}
         return self._processes.start(name, command, {**os.environ, **ready, **environ})
 

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["staff", "tenants", "oauth", "monitoring"]
 EDGE = {"admin", "views", "urls", "tasks", "apps", "management"}
-ROOMS = {*ORDER, "config", "sandbox", "tests"}
+ROOMS = {*ORDER, "config", "sandbox", "faults", "tests"}
 
 # (file, room): reason. An exception needs one.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
@@ -60,7 +60,7 @@ def test_the_sandbox_needs_no_django() -> None:
     assert users == []
 
 
-@pytest.mark.parametrize("room", [*ORDER, "config", "sandbox"])
+@pytest.mark.parametrize("room", [*ORDER, "config", "sandbox", "faults"])
 def test_no_file_holds_two_subjects(room: str) -> None:
     long = {
         str(path.relative_to(ROOT)): lines

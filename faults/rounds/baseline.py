@@ -26,7 +26,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     def start(pool: str) -> Worker:
         tokens = f"https://{site.microsoft.host}/plain/oauth2/v2.0/token"
         environ = {"PLAIN_CA": site.microsoft.ca_file, "PLAIN_TOKENS": tokens}
-        return site.worker(pool=pool, app="faults.plain", bells=BELLS, **environ)
+        return site.worker(pool=pool, app="faults.plain", bells=BELLS, environ=environ)
 
     def holds(worker: str) -> bool:
         # It has begun, and there is more in the queue than it can take: so it has something in hand.

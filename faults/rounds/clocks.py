@@ -25,7 +25,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 
 def _off(site: Site, table: Table, sizes: Sizes, seconds: int) -> None:
     world = populate(sizes.small * 3, gone=0.05)
-    off = site.worker(app="faults.skewed", CLOCK_IS_OFF_BY=str(seconds))
+    off = site.worker(app="faults.skewed", environ={"CLOCK_IS_OFF_BY": str(seconds)})
     crew = [*hands(site, "threads", "prefork"), off]
     site.wait_for(off.process)
     sweep = begin(site, seconds=1.0)
@@ -48,7 +48,7 @@ def _two_beats(site: Site, table: Table, sizes: Sizes) -> None:
     crew = hands(site, "threads", "prefork")
     minute = timezone.now() + timedelta(seconds=75)
     at = f"{minute:%H:%M}"  # beats plan whole minutes, and need some seconds to start
-    beats = [site.beat(SWEEP_AT=at), site.beat(SWEEP_AT=at)]
+    beats = [site.beat({"SWEEP_AT": at}), site.beat({"SWEEP_AT": at})]
     site.wait_for(*beats)
     deadline = time.monotonic() + 150
     while not Sweep.objects.exclude(finished_at=None).exists() and time.monotonic() < deadline:

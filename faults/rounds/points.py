@@ -41,7 +41,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 
 def _victim(site: Site, name: str, bells: int) -> tuple[Worker, int]:
     # In a pool of threads the kill ends the whole worker, as when a machine dies.
-    return site.worker(pool="threads", bells=bells, FAULT_POINT=name), bells
+    return site.worker(pool="threads", bells=bells, environ={"FAULT_POINT": name}), bells
 
 
 def _one(site: Site, table: Table, sizes: Sizes, name: str, victim: Worker, bells: int) -> None:
