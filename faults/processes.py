@@ -54,6 +54,10 @@ class Process:
         self._popen.wait()
         self._forget(self.pid)
 
+    def wait(self, seconds: float) -> None:
+        self._popen.wait(seconds)
+        self._forget(self.pid)
+
     def stop(self, seconds: float = 5) -> None:
         """Ask it to end, and end it if it does not."""
         self._popen.terminate()

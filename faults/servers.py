@@ -34,15 +34,17 @@ class NotInstalled(Exception):
 class Postgres:
     """A cluster in a folder. PostgreSQL refuses to run as root, so there it runs as the user postgres."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, processes: Processes) -> None:
+        self._processes = processes
+        self._process: Process | None = None
         self._bin = _postgres_binaries()
         self._data = folder / "data"
-        self._log = folder / "postgres.log"
         self.port = free_port()
         folder.mkdir()
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        initdb = self._command("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=STARTS_WITHIN)
         self.start()
 
     @property
@@ -51,20 +53,22 @@ class Postgres:
 
     def start(self) -> None:
         # What a killed server has written stays with the system: only a power cut would need fsync.
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-        self._run(
-            "pg_ctl", "start", "--wait", f"--timeout={STARTS_WITHIN}", f"--log={self._log}", f"--options={options}"
-        )
+        options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        command = self._command("postgres", "-p", str(self.port))
+        command += [f"--{name}={value}" for name, value in options.items()]
+        self._process = self._processes.start("postgres", command)
+        wait_until(lambda: answers(self.port), STARTS_WITHIN, "PostgreSQL starts")
 
     def stop_at_once(self) -> None:
-        """As a power cut would: no goodbye to anybody, recovery at the next start."""
-        self._run("pg_ctl", "stop", "--mode=immediate", f"--timeout={STARTS_WITHIN}")
+        """As `pg_ctl stop --mode=immediate`: no goodbye to anybody, and recovery at the next start."""
+        assert self._process is not None
+        self._process.signal(signal.SIGQUIT)
+        self._process.wait(STARTS_WITHIN)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _command(self, program: str, *arguments: str) -> list[str]:
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         prefix = as_postgres if os.geteuid() == 0 else []
-        command = [*prefix, str(self._bin / program), f"--pgdata={self._data}", *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=2 * STARTS_WITHIN)
+        return [*prefix, str(self._bin / program), "-D", str(self._data), *arguments]
 
 
 def _postgres_binaries() -> Path:
@@ -101,5 +105,4 @@ class Redis:
 
     def kill(self) -> None:
         assert self._process is not None
-        self._process.signal(signal.SIGKILL)
         self._process.kill()

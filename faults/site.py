@@ -42,12 +42,13 @@ class Site:
         self._folder = folder
         self._processes = processes
         self._started = 0
-        self.postgres = Postgres(folder / "postgres")
+        self.postgres = Postgres(folder / "postgres", processes)
         self.redis = Redis(processes)
         self.microsoft = Microsoft(processes, folder / "microsoft")
         self.mail = PostOffice()
         os.environ.update(self._environment())
         django.setup()
+        wait_until(self.is_awake, READY_WITHIN, "PostgreSQL takes connections")
         call_command("migrate", verbosity=0)
 
     def _environment(self) -> dict[str, str]:

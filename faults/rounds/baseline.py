@@ -32,7 +32,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
         # It has begun, and there is more in the queue than it can take: so it has something in hand.
         return bool(leases.backends_of(worker)) and queue.llen("celery") > 0
 
-    killer = Killer([start(pool) for pool in ("prefork", "threads", "prefork", "threads")], holds, start)
+    killer = Killer([start(pool) for pool in ("prefork", "threads", "prefork", "prefork")], holds, start)
     while killer.kills < sizes.kills and queue.llen("celery"):
         killer.kill_one(5)
     site.microsoft.answers()

@@ -18,7 +18,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 
 def _entra(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.connections, refused=0.1, gone=0.05)
-    crew = hands(site, "prefork", "threads", "prefork", "threads")
+    crew = hands(site, "prefork", "threads", "prefork", "prefork")
     begun = time.monotonic()
     sweep = begin(site, seconds=sizes.answer_after)
     site.mail.manner = "refuse"  # what there is to tell is told when the sweep is over, while senders are killed
