@@ -13,8 +13,12 @@ from monitoring.models import Alert, Delivery, Finding, Sweep
 from oauth.models import Connection
 
 
-def of_alerts(world: World) -> Facts:
-    """Faults without their one alert or without a message; alert rows and findings too many."""
+def of_alerts(world: World, *, besides: Iterable[str] = ()) -> Facts:
+    """Faults without their one alert or without a message; alert rows and findings too many.
+
+    `besides`: findings of these subjects are none of this world's.
+    """
+    others = {f"{subject}__isnull": True for subject in besides}
     told = list(
         Alert.objects.filter(finding__resolved_at=None, step=F("finding__step"), epoch=F("finding__epoch"))
         .annotate(messages=Count("carried"))
@@ -22,7 +26,8 @@ def of_alerts(world: World) -> Facts:
     )
     heard = {registration or of_secret or connection for registration, of_secret, connection, sent in told if sent}
     expected = world.refused | world.gone
-    open_ones = Finding.objects.filter(resolved_at=None)
+    open_ones = Finding.objects.filter(resolved_at=None, **others)
+    resolved = Finding.objects.exclude(resolved_at=None).filter(**others)
     rows = Alert.objects.exclude(step=Alert.RESOLVED).values("finding", "epoch", "step", "reminder")
     about = open_ones.values("kind", "registration", "credential", "connection", "cloud", "watch", "channel")
     twice = sum(each["n"] - 1 for each in rows.annotate(n=Count("pk")) if each["n"] > 1)
@@ -31,7 +36,7 @@ def of_alerts(world: World) -> Facts:
         "lost alerts": len(expected - heard),
         "doubled alert rows": twice,
         "findings of nothing": max(open_ones.count() - len(expected), 0),
-        "resolved for no reason": Alert.objects.filter(step=Alert.RESOLVED).count(),
+        "resolved for no reason": resolved.count(),
     }
     return Facts(f"{len(expected)} faults told, each once" if expected else "no finding", numbers)
 
@@ -101,9 +106,10 @@ def of_sweep(sweep: Sweep, world: World, report: dict[str, Any]) -> Facts:
 
 def of_mail(accepted: dict[str, int], received: Iterable[str] = ()) -> Facts:
     """Messages that did not arrive, and those that came under an ID that is not theirs, if only half of them came."""
-    numbers = {f"<{pk}@localhost>" for pk in Delivery.objects.values_list("pk", flat=True)}
+    by_mail = Delivery.objects.filter(channel=None)
+    numbers = {f"<{pk}@localhost>" for pk in by_mail.values_list("pk", flat=True)}
     missing = {
-        "not sent": Delivery.objects.exclude(state=Delivery.State.SENT).count(),
+        "not sent": by_mail.exclude(state=Delivery.State.SENT).count(),
         "never arrived": len(numbers - accepted.keys()),
         "with another ID": len({*accepted, *received} - numbers),
     }

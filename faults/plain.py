@@ -1,11 +1,14 @@
 """The obvious design, for comparison: a Celery task per connection, acknowledged when it is done, and nothing else.
 
-`celery -A faults.plain worker`. Settings are as its manuals advise: late acks, and back into the queue when a worker is
-lost. An alert is a row that the task writes.
+`celery -A faults.plain worker`. What is refused the task writes down, and tells by mail. PLAIN_ACKS=late is as the
+manuals advise, acknowledged when done and back into the queue when a worker is lost; otherwise Celery's defaults hold.
 """
 
 import os
+from email.message import EmailMessage
+from email.utils import make_msgid
 from functools import cache
+from smtplib import SMTP
 from urllib.parse import urlencode
 
 import psycopg
@@ -20,12 +23,14 @@ CREATE TABLE plain_connection (id int PRIMARY KEY, token text NOT NULL, checked 
 CREATE TABLE plain_alert (connection int NOT NULL);
 """
 
+_IS_LATE = os.environ.get("PLAIN_ACKS") == "late"
+
 app = Celery("plain", broker=os.environ["REDIS_URL"])
 app.conf.update(
-    task_acks_late=True,
-    task_reject_on_worker_lost=True,
+    task_acks_late=_IS_LATE,
+    task_reject_on_worker_lost=_IS_LATE,
     task_ignore_result=True,
-    worker_prefetch_multiplier=1,
+    worker_prefetch_multiplier=1 if _IS_LATE else 4,
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": VISIBLE_AGAIN_AFTER},
 )
@@ -54,4 +59,14 @@ def check(number: int) -> None:
         database.execute("UPDATE plain_connection SET token = %s, checked = checked + 1 WHERE id = %s", [token, number])
     else:
         database.execute("INSERT INTO plain_alert VALUES (%s)", [number])
+        _tell(number)
         database.execute("UPDATE plain_connection SET checked = checked + 1 WHERE id = %s", [number])
+
+
+def _tell(number: int) -> None:
+    message = EmailMessage()
+    message["From"] = message["To"] = "oncall@example.com"
+    message["Subject"] = f"Connection {number}"
+    message["Message-ID"] = make_msgid(domain="localhost")
+    with SMTP("127.0.0.1", int(os.environ["PLAIN_MAIL"]), timeout=20) as server:
+        server.send_message(message)

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from faults.microsoft import Microsoft
 from faults.post_office import PostOffice
 from faults.processes import Process, Processes, wait_until
+from faults.receiver import Receiver
 from faults.servers import Postgres, Redis, free_port
 
 CLOUD = "faults"
@@ -46,6 +47,7 @@ class Site:
         self.redis = Redis(processes)
         self.microsoft = Microsoft(processes, folder / "microsoft")
         self.mail = PostOffice()
+        self.receiver = Receiver(folder / "receiver")
         os.environ.update(self._environment())
         django.setup()
         wait_until(self.is_awake, READY_WITHIN, "PostgreSQL takes connections")
@@ -63,6 +65,8 @@ class Site:
             "REDIS_URL": self.redis.url(),
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
             "ALERT_EMAILS": OPERATOR,
+            "WEBHOOK_ALLOW_LOOPBACK": "True",
+            "SSL_CERT_FILE": self.receiver.ca_file,
             "EXTRA_CLOUDS": json.dumps([self.microsoft.cloud(CLOUD)]),
         }
 

@@ -13,19 +13,27 @@ from faults.sizes import Sizes
 from faults.table import Table
 
 BELLS = 15  # a database of Redis of its own
-REFUSED = 20  # one in so many
+REFUSED = 7  # one in so many, as many as in the other killing round
 STILL = 45  # seconds in which nothing moves any more: what is not done by then is lost
 
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
-    if not sizes.baseline:
-        return
+    if sizes.baseline:
+        _one(site, table, "late", sizes.baseline, sizes.kills)
+        _one(site, table, "early", sizes.baseline // 2, sizes.kills // 2)
+
+
+def _one(site: Site, table: Table, acks: str, tasks: int, kills: int) -> None:
     queue = redis.Redis.from_url(site.redis.url(BELLS))
-    _fill(site, sizes.baseline)
+    _fill(site, tasks)
+    environ = {
+        "PLAIN_ACKS": acks,
+        "PLAIN_CA": site.microsoft.ca_file,
+        "PLAIN_TOKENS": f"https://{site.microsoft.host}/plain/oauth2/v2.0/token",
+        "PLAIN_MAIL": str(site.mail.port),
+    }
 
     def start(pool: str) -> Worker:
-        tokens = f"https://{site.microsoft.host}/plain/oauth2/v2.0/token"
-        environ = {"PLAIN_CA": site.microsoft.ca_file, "PLAIN_TOKENS": tokens}
         return site.worker(pool=pool, app="faults.plain", bells=BELLS, environ=environ)
 
     def holds(worker: str) -> bool:
@@ -33,17 +41,20 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
         return bool(leases.backends_of(worker)) and queue.llen("celery") > 0
 
     killer = Killer([start(pool) for pool in ("prefork", "threads", "prefork", "prefork")], holds, start)
-    while killer.kills < sizes.kills and queue.llen("celery"):
+    while killer.kills < kills and queue.llen("celery"):
         killer.kill_one(5)
     site.microsoft.answers()
-    _wait(sizes.baseline)
-    lost = _count("SELECT count(*) FROM plain_connection WHERE checked = 0")
-    doubled = _count("SELECT count(*) - count(DISTINCT connection) FROM plain_alert")
-    again = _count("SELECT coalesce(sum(checked - 1), 0) FROM plain_connection WHERE checked > 1")
-    overlapping = sum(each["overlapping"] for each in site.microsoft.report()["lineages"].values())
+    site.mail.seconds = 0.0
+    _wait(tasks)
+    seen = {
+        "lost": _count("SELECT count(*) FROM plain_connection WHERE checked = 0"),
+        "doubled alert rows": _count("SELECT count(*) - count(DISTINCT connection) FROM plain_alert"),
+        "done again": _count("SELECT coalesce(sum(checked - 1), 0) FROM plain_connection WHERE checked > 1"),
+        "mails repeated under another ID": len(site.mail.received) - len(set(site.mail.subjects.values())),
+    }
     table.beside(
-        f"plain Celery, a task per connection: {killer.kills} kills, {sizes.baseline} tasks",
-        f"lost {lost}, doubled alert rows {doubled}, refreshes at the same time {overlapping}, done again {again}",
+        f"{killer.kills} kills, plain Celery with {acks} acks: {tasks} tasks, one a connection",
+        ", ".join(f"{name} {number}" for name, number in seen.items()),
     )
     for worker in killer.crew:
         worker.process.kill()
@@ -54,6 +65,8 @@ def _fill(site: Site, count: int) -> None:
     site.silence()
     site.microsoft.forget()
     site.microsoft.answers(seconds=0.1)
+    site.mail.forget()
+    site.mail.seconds = 0.05
     with connection.cursor() as cursor:
         cursor.execute(plain.TABLES)
         rows = [(n, token_of(f"{'live' if n % REFUSED else 'dead'}-{n}", 0)) for n in range(count)]
