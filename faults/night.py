@@ -118,7 +118,7 @@ class Killer:
             return False
         self.dead |= leases.backends_of(worker.name)
         self.kills += 1
-        if children and self.kills % 4:  # the children of a pool, under their parent; else all of a worker
+        if children and self.kills % 6:  # the children of a pool, under their parent; else all of a worker
             for child in children:
                 os.kill(child, signal.SIGKILL)
             thaw(worker.process.pid)

@@ -4,11 +4,15 @@ import time
 
 from faults import facts, leases
 from faults.night import Clockwork, Killer, begin, deliver, dismiss, finish, hands
+from faults.processes import wait_until
 from faults.site import Site
 from faults.sizes import Sizes
 from faults.table import Facts, Table
 from faults.world import populate
 from monitoring.models import Sweep
+from oauth.models import Connection
+
+PATIENCE = 120  # seconds until the registrations are done
 
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
@@ -20,9 +24,11 @@ def _entra(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.connections, refused=0.1, gone=0.05)
     crew = hands(site, "prefork", "threads", "prefork", "prefork")
     begun = time.monotonic()
-    sweep = begin(site, seconds=sizes.answer_after)
+    sweep = begin(site)
     site.mail.manner = "refuse"  # what there is to tell is told when the sweep is over, while senders are killed
     killer = Killer(crew, leases.holds_connections, lambda pool: site.worker(pool=pool))
+    _come_to_connections(site, sweep, killer)
+    site.microsoft.answers(seconds=sizes.answer_after)
     _kill(site, sweep, killer, sizes.kills)
     site.microsoft.answers()
     finish(site, sweep, sizes.patience, Clockwork(dead=killer.dead))
@@ -42,8 +48,10 @@ def _strict(site: Site, table: Table, sizes: Sizes) -> None:
     """Where a refresh token works once, as with providers that are not Microsoft."""
     world = populate(sizes.small * 5)
     crew = hands(site, "prefork", "threads")
-    sweep = begin(site, seconds=sizes.answer_after, strict=True)
+    sweep = begin(site, strict=True)
     killer = Killer(crew, leases.holds_connections, lambda pool: site.worker(pool=pool))
+    _come_to_connections(site, sweep, killer)
+    site.microsoft.answers(seconds=sizes.answer_after, strict=True)
     _kill(site, sweep, killer, max(sizes.kills // 10, 2))
     site.microsoft.answers(strict=True)
     finish(site, sweep, sizes.patience, Clockwork(dead=killer.dead))
@@ -56,12 +64,26 @@ def _strict(site: Site, table: Table, sizes: Sizes) -> None:
     dismiss(killer.crew)
 
 
+def _come_to_connections(site: Site, sweep: Sweep, killer: Killer) -> None:
+    """Registrations are looked at first."""
+
+    def asked() -> bool:
+        site.ring("work_on_sweep", sweep.pk)
+        return any(leases.holds_connections(worker.name) for worker in killer.crew)
+
+    wait_until(asked, PATIENCE, "The first connections are claimed")
+
+
 def _kill(site: Site, sweep: Sweep, killer: Killer, kills: int) -> None:
+    """Spread them over the sweep: before each its share of the work is done, and some is left after the last."""
+    share = sweep.planned / (kills * 1.3)
     while killer.kills < kills and sweep.finished_at is None:
         site.ring("work_on_sweep", sweep.pk)
-        if not killer.kill_one(5):
-            leases.lapse(killer.dead)
-            site.ring("reconcile")
+        if Connection.objects.filter(last_sweep=sweep.pk).count() < killer.kills * share:
+            time.sleep(0.2)
+        else:
+            killer.kill_one(2)
+        leases.lapse(killer.dead)
         sweep.refresh_from_db()
 
 
