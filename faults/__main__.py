@@ -59,6 +59,7 @@ def _run(folder: Path, processes: Processes, table: Table, sizes: Sizes, names: 
                 import_module(f"faults.rounds.{name}").run(site, table, sizes)
             except Exception as problem:  # the other rounds have something to say all the same
                 traceback.print_exc()
+                site.dismiss_all()
                 table.add(name, "the round ends", f"{type(problem).__name__}: {problem}", False)
             print(f"  ({name}: {time.monotonic() - begun:.0f} s)", flush=True)
     finally:

@@ -36,6 +36,10 @@ def holds_connections(worker: str) -> bool:
     return 0 < _held_by(worker, CONNECTIONS, "max(tries)") <= 2
 
 
+def holds_anything(worker: str) -> bool:
+    return any(_held_by(worker, table, "count(*)") for table in TABLES)
+
+
 def holds_message(worker: str) -> bool:
     return _held_by(worker, DELIVERIES, "count(*)") > 0
 

@@ -28,10 +28,26 @@ def begin(site: Site, **manner: Any) -> Sweep:
 
 
 def hands(site: Site, *pools: str) -> list[Worker]:
-    """Workers that are ready, one for each pool named."""
-    crew = [site.worker(pool=pool) for pool in pools]
+    """Workers that are ready, one for each pool named, and no others; those a round has released serve again."""
+    crew = []
+    for pool in pools:
+        released = [worker for worker in site.idle if worker.pool == pool and worker.process.ended is None]
+        if released:
+            site.idle.remove(released[0])
+        crew.append(released[0] if released else site.worker(pool=pool))
+    dismiss(site.idle)
+    site.idle.clear()
     site.wait_for(*(worker.process for worker in crew))
     return crew
+
+
+def release(site: Site, crew: Iterable[Worker]) -> None:
+    """For the next round, unless they still hold something of this one."""
+    for worker in crew:
+        if leases.holds_anything(worker.name):
+            worker.process.kill()
+        else:
+            site.idle.append(worker)
 
 
 def dismiss(crew: Iterable[Worker]) -> None:

@@ -36,6 +36,7 @@ class Process:
     def __init__(self, popen: "subprocess.Popen[bytes]", log: Path, forget: Callable[[int], None]) -> None:
         self._popen = popen
         self._forget = forget
+        self._is_over = False
         self.log = log
         self.pid = popen.pid
 
@@ -50,12 +51,13 @@ class Process:
             os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        self._popen.wait()
-        self._forget(self.pid)
+        if not self._is_over:  # its number may be somebody else's by now
+            self.signal(signal.SIGKILL)
+            self.wait()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float | None = None) -> None:
         self._popen.wait(seconds)
+        self._is_over = True
         self._forget(self.pid)
 
     def stop(self, seconds: float = 5) -> None:

@@ -43,6 +43,8 @@ class Site:
         self._folder = folder
         self._processes = processes
         self._started = 0
+        self._workers: list[Worker] = []
+        self.idle: list[Worker] = []  # whom a round has released
         self.postgres = Postgres(folder / "postgres", processes)
         self.redis = Redis(processes)
         self.microsoft = Microsoft(processes, folder / "microsoft")
@@ -99,7 +101,15 @@ class Site:
             "DATABASE_URL": f"{self.postgres.url}?application_name={name}",
             "REDIS_URL": self.redis.url(bells),
         }
-        return Worker(name, pool, self._start(name, command, {**named, **environ}))
+        worker = Worker(name, pool, self._start(name, command, {**named, **environ}))
+        self._workers.append(worker)
+        return worker
+
+    def dismiss_all(self) -> None:
+        """After a round that broke off: nobody goes on with its work."""
+        for worker in self._workers:
+            worker.process.kill()
+        self.idle.clear()
 
     def beat(self, environ: Mapping[str, str] = NOTHING) -> Process:
         self._started += 1

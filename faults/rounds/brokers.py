@@ -3,7 +3,7 @@
 import time
 
 from faults import facts
-from faults.night import begin, dismiss, finish, hands
+from faults.night import begin, dismiss, finish, hands, release
 from faults.site import Site
 from faults.sizes import Sizes
 from faults.table import Facts, Table
@@ -69,4 +69,4 @@ def _doubled(site: Site, table: Table, sizes: Sizes) -> None:
     done = (facts.of_sweep(sweeps[0], world, report), facts.of_tokens(world, report), facts.of_alerts(world))
     once = Facts("one nightly row, each asked once", numbers)
     table.judge("the same work handed out 20 times, to 3 workers", once, *done)
-    dismiss(crew)
+    release(site, crew)

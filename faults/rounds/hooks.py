@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from faults import facts
-from faults.night import Clockwork, begin, deliver, dismiss, finish, hands
+from faults.night import Clockwork, begin, deliver, finish, hands, release
 from faults.receiver import ANSWERS, Receiver
 from faults.site import Site
 from faults.sizes import Sizes
@@ -39,7 +39,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     calls_of_gone = sum(receiver.seen["410"].values())
     receiver.manners = {"410": "410"}
     deliver(site, sizes.patience)
-    dismiss(crew)
+    release(site, crew)
 
     for manner, channel in channels.items():
         if manner != "410":

@@ -3,7 +3,7 @@
 import time
 
 from faults import facts, leases
-from faults.night import Clockwork, Killer, begin, deliver, dismiss, finish, hands
+from faults.night import Clockwork, Killer, begin, deliver, finish, hands, release
 from faults.processes import wait_until
 from faults.site import Site
 from faults.sizes import Sizes
@@ -17,7 +17,8 @@ PATIENCE = 120  # seconds until the registrations are done
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
     _entra(site, table, sizes)
-    _strict(site, table, sizes)
+    if not sizes.is_short:
+        _strict(site, table, sizes)
 
 
 def _entra(site: Site, table: Table, sizes: Sizes) -> None:
@@ -41,7 +42,7 @@ def _entra(site: Site, table: Table, sizes: Sizes) -> None:
     table.judge(name, few, facts.of_sweep(sweep, world, report), facts.of_tokens(world, report), note=note)
     _mail(site, table, sizes, killer)
     table.judge(f"{name}: what is told", facts.of_alerts(world))
-    dismiss(killer.crew)
+    release(site, killer.crew)
 
 
 def _strict(site: Site, table: Table, sizes: Sizes) -> None:
@@ -61,7 +62,7 @@ def _strict(site: Site, table: Table, sizes: Sizes) -> None:
     table.judge(
         name, facts.of_sweep(sweep, world, report), tokens, note=f"{killer.kills} kills, {lost} lost and flagged"
     )
-    dismiss(killer.crew)
+    release(site, killer.crew)
 
 
 def _come_to_connections(site: Site, sweep: Sweep, killer: Killer) -> None:

@@ -5,7 +5,7 @@ import time
 from django.db import connection
 
 from faults import facts
-from faults.night import Clockwork, begin, deliver, dismiss, finish, hands
+from faults.night import Clockwork, begin, deliver, finish, hands, release
 from faults.site import Site
 from faults.sizes import Sizes
 from faults.table import Facts, Table
@@ -20,7 +20,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     crew = hands(site, "threads", "prefork")
     _away(site, table, sizes)
     _two_lines(site, table, sizes)
-    dismiss(crew)
+    release(site, crew)
 
 
 def _away(site: Site, table: Table, sizes: Sizes) -> None:
