@@ -18,7 +18,7 @@ from faults.servers import NotInstalled
 from faults.sizes import FULL, SHORT, Sizes
 from faults.table import Table
 
-ROUNDS = ("killing", "points", "brokers", "databases", "answering", "clocks", "mailing", "baseline")
+ROUNDS = ("killing", "points", "brokers", "databases", "answering", "clocks", "mailing", "hooks", "baseline")
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from faults import leases
 from faults.site import Site, Worker, freeze, thaw
 from monitoring.models import Sweep
-from monitoring.sweep import night_due
+from monitoring.schedule import night_due
 
 BEAT = 1.0  # seconds between two rings of the reconciler; beat takes a minute
 

@@ -37,14 +37,14 @@ class Receiver:
         self.ca_file = str(folder / "ca.pem")
         authority.cert_pem.write_to_path(self.ca_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
         loop = asyncio.new_event_loop()
         server = loop.run_until_complete(asyncio.start_server(self._session, "127.0.0.1", 0, ssl=context))
         self.port: int = server.sockets[0].getsockname()[1]
         threading.Thread(target=loop.run_forever, daemon=True).start()
 
     def url(self, path: str) -> str:
-        return f"https://localhost:{self.port}/{path}"
+        return f"https://127.0.0.1:{self.port}/{path}"
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):

@@ -68,7 +68,7 @@ class Site:
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
             "ALERT_EMAILS": OPERATOR,
             "WEBHOOK_ALLOW_LOOPBACK": "True",
-            "SSL_CERT_FILE": self.receiver.ca_file,
+            "WEBHOOK_CA_FILE": self.receiver.ca_file,
             "EXTRA_CLOUDS": json.dumps([self.microsoft.cloud(CLOUD)]),
         }
 
@@ -111,13 +111,9 @@ class Site:
             worker.process.kill()
         self.idle.clear()
 
-    def beat(self, environ: Mapping[str, str] = NOTHING) -> Process:
+    def beat(self) -> Process:
         self._started += 1
-        name = f"beat{self._started}"
-        schedule = str(self._folder / name)
-        return self._start(
-            name, [sys.executable, "-m", "celery", "-A", "config", "beat", f"--schedule={schedule}"], environ
-        )
+        return self._start(f"beat{self._started}", [sys.executable, "-m", "celery", "-A", "config", "beat"], {})
 
     def wait_for(self, *processes: Process) -> None:
         """Until each says it is ready; one that ends before that will never be."""

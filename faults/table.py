@@ -48,6 +48,7 @@ class Table:
 
     def beside(self, what: str, seen: str) -> None:
         """What nothing is expected of: printed for comparison."""
+        self.rows.append(Row(what, "", seen, True))
         self._print(what, "(for comparison)", seen, "-")
 
     def end(self) -> None:

@@ -11,6 +11,7 @@ from faults.site import Site
 from faults.sizes import Sizes
 from faults.table import Facts, Table
 from faults.world import populate
+from monitoring import schedule
 from monitoring.models import Sweep
 
 OFF_BY = 600
@@ -44,22 +45,24 @@ def _off(site: Site, table: Table, sizes: Sizes, seconds: int) -> None:
 
 def _two_beats(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.small)
-    begin(site, seconds=0.2).delete()
+    last = begin(site, seconds=0.2)
+    yesterday = timezone.localdate() - timedelta(days=1)
+    Sweep.objects.filter(pk=last.pk).update(night=yesterday, finished_at=timezone.now())
     crew = hands(site, "threads", "prefork")
-    minute = timezone.now() + timedelta(seconds=75)
-    at = f"{minute:%H:%M}"  # beats plan whole minutes, and need some seconds to start
-    beats = [site.beat({"SWEEP_AT": at}), site.beat({"SWEEP_AT": at})]
+    at = timezone.localtime() + timedelta(seconds=75)  # beats plan whole minutes, and need some seconds to start
+    schedule.change(at.time().replace(second=0, microsecond=0))
+    beats = [site.beat(), site.beat()]
     site.wait_for(*beats)
-    deadline = time.monotonic() + 150
-    while not Sweep.objects.exclude(finished_at=None).exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 180
+    mine = Sweep.objects.exclude(pk=last.pk)
+    while not mine.exclude(finished_at=None).exists() and time.monotonic() < deadline:
         time.sleep(0.5)
-    rows = list(Sweep.objects.all())
+    rows = list(mine)
     report = site.microsoft.report()
-    calls = [each["calls"] for each in report["lineages"].values()]
     numbers = {
         "nightly rows missing": int(not rows),
         "nightly rows too many": max(len(rows) - 1, 0),
-        "refreshed twice": sum(count > 1 for count in calls),
+        "refreshed twice": sum(each["calls"] > 1 for each in report["lineages"].values()),
     }
     done = [facts.of_sweep(rows[0], world, report)] if rows else []
     table.judge("two beats", Facts("one nightly row, each asked once", numbers), *done, facts.of_tokens(world, report))

@@ -15,6 +15,7 @@ from faults.sizes import Sizes
 from faults.table import Facts, Table
 from faults.world import populate
 from monitoring.models import Channel, Delivery
+from monitoring.transports.webhook import new_secret
 
 MANNERS = (*ANSWERS, "hang")
 AT_LEAST_WITHIN = 60  # seconds in which who is well is told, whoever else hangs
@@ -58,6 +59,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 def _channel(receiver: Receiver, manner: str) -> Channel:
     channel = Channel(name=f"answers {manner}", kind=Channel.Kind.WEBHOOK, created_at=timezone.now())
     channel.url = receiver.url(manner)
+    channel.signing_secret = new_secret()
     channel.save(force_insert=True)
     return channel
 

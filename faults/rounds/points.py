@@ -4,6 +4,8 @@ import re
 import time
 from itertools import cycle
 
+from django.utils import timezone
+
 from faults import facts, leases
 from faults.night import Clockwork, begin, deliver, dismiss, finish
 from faults.processes import ROOT, Process
@@ -11,7 +13,7 @@ from faults.site import Site, Worker
 from faults.sizes import Sizes
 from faults.table import Facts, Table
 from faults.world import populate
-from monitoring.models import Sweep
+from monitoring.models import Alert, Finding, Sweep
 
 NAMED = re.compile(r"""maybe_crash\(\s*["']([a-z_.]+)["']""")
 ROOMS = ("staff", "tenants", "oauth", "monitoring")
@@ -47,18 +49,35 @@ def _victim(site: Site, name: str, bells: int) -> tuple[Worker, int]:
 def _one(site: Site, table: Table, sizes: Sizes, name: str, victim: Worker, bells: int) -> None:
     world = populate(sizes.small // 2, refused=0.2, gone=0.2)
     sweep = begin(site)
+    is_snoozed = name.startswith("lifecycle")
+    if is_snoozed:
+        finish(site, sweep, sizes.patience, Clockwork(bells=OTHERS))
+        Finding.objects.update(snoozed_until=timezone.now())
     is_reached = _dies(site, sweep, victim.process, bells)
     dismiss([victim])
     leases.lapse(older_than=0)  # nobody is left who could hold one
     clockwork = Clockwork(hurry=True, bells=OTHERS)
     finish(site, sweep, sizes.patience, clockwork)
+    if is_snoozed:
+        _wake(site, clockwork, sizes.patience)
     deliver(site, sizes.patience, clockwork)
     report = site.microsoft.report()
     reached = Facts("it is reached", {"not reached": int(not is_reached)})
-    done = (facts.of_sweep(sweep, world, report), facts.of_tokens(world, report))
+    done: tuple[Facts, ...] = (facts.of_sweep(sweep, world, report), facts.of_tokens(world, report))
     note = f"{facts.repeated(site.mail.accepted)} repeated" if facts.repeated(site.mail.accepted) else ""
     told = (facts.of_alerts(world), facts.of_mail(site.mail.accepted))
+    if is_snoozed:
+        reminded = Alert.objects.filter(reminder=1).count()
+        done = (*done, Facts("each reminded of once", {"reminders missing": Finding.objects.count() - reminded}))
     table.judge(f"killed at {name}", reached, *done, *told, note=note)
+
+
+def _wake(site: Site, clockwork: Clockwork, seconds: float) -> None:
+    """Until no finding is snoozed any more."""
+    deadline = time.monotonic() + seconds
+    while Finding.objects.exclude(snoozed_until=None).exists() and time.monotonic() < deadline:
+        clockwork.turn(site)
+        time.sleep(0.3)
 
 
 def _dies(site: Site, sweep: Sweep, victim: Process, bells: int) -> bool:
