@@ -108,9 +108,14 @@ def announce_unheard(findings: QuerySet[Finding]) -> None:
     """Announce those of these open findings that were kept quiet, as far as their tenants are looked after."""
     told = Alert.objects.filter(finding=OuterRef("pk"), epoch=OuterRef("epoch"), step=OuterRef("step"))
     live = findings.filter(~Exists(told), tenant__suspended_at=None, tenant__archived_at=None)
-    for finding in live.order_by("pk"):
-        if finding.connection is None or not _is_inhibited(finding.connection.registration):
-            alerts.announce(finding, finding.step)
+    # Their own faults stand for connections, whose registration is then not asked about each.
+    silenced = set(Finding.objects.inhibited_registrations())
+    heard = live.select_related(*Finding.SUBJECT, "tenant").order_by("pk")
+    alerts.announce_all(
+        alerts.News(finding, finding.step)
+        for finding in heard
+        if finding.connection is None or finding.connection.registration_id not in silenced
+    )
 
 
 def _open(tenant: Tenant | None, seen: Seen, observation: Observation) -> Finding:

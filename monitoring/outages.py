@@ -16,12 +16,12 @@ from oauth.signals import CloudSeen, Observation, Seen, observed
 from tenants.clouds import UnknownCloud, cloud
 from tenants.models import AppRegistration
 
+from . import kinds
 from .models import Outage
 
 PROBE_EVERY = timedelta(minutes=1)
 TOLD_AFTER = timedelta(minutes=10)
 ENOUGH = 10  # subjects without an answer, and nobody with one
-UNREACHABLE = "cloud_unreachable"
 
 
 def down() -> set[str]:
@@ -92,13 +92,8 @@ def _observe(key: str, why: str) -> None:
 
 
 def _seen(outage: Outage) -> Iterator[Seen]:
-    yield Seen(
-        kind=UNREACHABLE,
-        actor="nobody",
-        what=f"{_name(outage.cloud)} has given no usable answer since {_clock(outage.since)}: {outage.why}",
-        remedy="Nothing is asked there but a few probes a minute, and all goes on when it answers. See whether this "
-        "server reaches the internet, and what Microsoft says of the state of its services.",
-    )
+    since = f"{_name(outage.cloud)} has given no usable answer since {_clock(outage.since)}"
+    yield kinds.seen(kinds.CLOUD_UNREACHABLE, what=f"{since}: {outage.why}")
 
 
 def _name(key: str) -> str:

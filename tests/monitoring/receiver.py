@@ -1,4 +1,4 @@
-"""A receiver of webhooks and chat messages on loopback, which answers as it is told."""
+"""A receiver of webhooks, chat messages and heartbeats on loopback, which answers as it is told."""
 
 import ssl
 import threading
@@ -49,6 +49,8 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(outer.says)
 
+            do_GET = do_POST
+
             def log_message(self, *words: Any) -> None:
                 pass
 
@@ -60,13 +62,23 @@ class Receiver:
 
         self._server = Server(("127.0.0.1", 0), Door)
         self.port: int = self._server.server_address[1]
-        self.url = f"http://localhost:{self.port}/hook/not-a-real-token"
+        self.origin = f"http://localhost:{self.port}"
+        self.url = f"{self.origin}/hook/not-a-real-token"
         if self.context:
             self._server.socket = self.context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *problem: Any) -> None:
+        self.stop()
+
+    @property
+    def asked(self) -> list[str]:
+        """The paths that were asked for, in order."""
+        return [got.path for got in self.got]
+
+    def stop(self) -> None:
+        """Nobody answers there any more."""
         self._ended.set()
         self._server.shutdown()
         self._server.server_close()

@@ -13,8 +13,9 @@ from django_celery_beat.models import PeriodicTask
 from monitoring import heartbeat, schedule, tasks
 from monitoring.models import Delivery, Heartbeat, Sweep
 from tests.factories import make_registration, make_tenant
-from tests.receiver import Receiver
 from tests.world import make_channel
+
+from .receiver import Receiver
 
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=timezone.get_fixed_timezone(0))
 TODAY = date(2026, 6, 10)
@@ -31,7 +32,7 @@ def noon():
 @pytest.fixture
 def receiver(settings):
     with Receiver() as receiver:
-        settings.HEARTBEAT_URL = f"{receiver.url}/ping/{SECRET}"
+        settings.HEARTBEAT_URL = f"{receiver.origin}/ping/{SECRET}"
         yield receiver
 
 
@@ -143,7 +144,7 @@ def test_one_customers_dead_webhook_addresses_or_contacts_wake_nobody(site, rece
 
 @pytest.mark.parametrize(("status", "problem"), [(500, "status 500"), (404, "status 404"), (302, "status 302")])
 def test_an_answer_that_is_no_yes_is_shown_and_tried_again_a_minute_later(site, noon, receiver, status, problem):
-    receiver.status, receiver.headers = status, {"Location": f"{receiver.url}/elsewhere"}
+    receiver.status, receiver.headers = status, {"Location": f"{receiver.origin}/elsewhere"}
     wait_for(2, noon)
     row = Heartbeat.objects.get()
     assert (row.problem, row.sent_at) == (problem, None)

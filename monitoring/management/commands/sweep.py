@@ -87,7 +87,7 @@ class Command(BaseCommand):
     def _report(self, started: Sweep) -> int:
         findings = list(Finding.objects.open().within(started))
         for finding in findings:
-            self.stdout.write(f"{finding.get_severity_display()}: {finding.subject}: {finding.what}")
+            self.stdout.write(f"{finding.get_severity_display()}: {finding.headline}")
             self.stdout.write(f"  You: {finding.remedy}")
             if others := then_up_to(finding.actor):
                 self.stdout.write(f"  It is then up to: {others}")
