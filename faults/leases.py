@@ -40,6 +40,17 @@ def holds_anything(worker: str) -> bool:
     return any(_held_by(worker, table, "count(*)") for table in TABLES)
 
 
+def is_at_work(worker: str) -> bool:
+    """Does it hold connections by a lease it took in the last seconds?"""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM {CONNECTIONS} JOIN faults_lease ON lease = lease_by "
+            "WHERE worker = %s AND at > now() - interval '5 seconds'",
+            [worker],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def holds_message(worker: str) -> bool:
     return _held_by(worker, DELIVERIES, "count(*)") > 0
 
@@ -80,8 +91,9 @@ def lapse(backends: Collection[int] = (), *, older_than: float | None = None) ->
 
 
 def forward() -> None:
-    """Let every pause between tries be over."""
+    """Let every pause between tries be over, also until a cloud that did not answer is asked again."""
     with connection.cursor() as cursor:
+        cursor.execute("UPDATE monitoring_outage SET probe_at = now() WHERE probe_at > now()")
         for table in TABLES:
             cursor.execute(f"UPDATE {table} SET next_at = now() WHERE next_at > now()")
 

@@ -70,8 +70,9 @@ class Ledger:
     def close(self, place: str, now: float, seconds: float) -> None:
         """Say "wait" to this registration and directory."""
         self.throttled += 1
-        first, _ = self.closed.get(place, (now, 0.0))
-        self.closed[place] = (first, now + seconds)
+        since, until = self.closed.get(place, (now, now))
+        # One that is closed already was told so by the first answer; what was on its way then is no news.
+        self.closed[place] = (since, max(until, now + seconds)) if now < until else (now, now + seconds)
 
     def redeem(self, token: str) -> str | None:
         """The token that replaces this one, or None where it is not accepted."""

@@ -18,17 +18,23 @@ from monitoring.schedule import night_due
 BEAT = 1.0  # seconds between two rings of the reconciler; beat takes a minute
 
 
-def begin(site: Site, **manner: Any) -> Sweep:
-    """The night's sweep, and nothing of the nights before: neither bells nor mail nor what was asked."""
+def prepare(site: Site, **manner: Any) -> None:
+    """Nothing is left of the nights before: neither bells nor mail nor what was asked."""
     site.silence()
     site.mail.forget()
     site.microsoft.forget()
     site.microsoft.answers(**manner)
+
+
+def begin(site: Site, **manner: Any) -> Sweep:
+    """The night's sweep."""
+    prepare(site, **manner)
     return Sweep.objects.start_nightly(night_due(timezone.now()))
 
 
 def hands(site: Site, *pools: str) -> list[Worker]:
     """Workers that are ready, one for each pool named, and no others; those a round has released serve again."""
+    site.silence()  # or they would hear what was rung for the round before
     crew = []
     for pool in pools:
         released = [worker for worker in site.idle if worker.pool == pool and worker.process.ended is None]

@@ -44,10 +44,9 @@ class Responder:
         self.ledger.strict = self.manner.strict
         return self.ledger.report() if report else {}
 
-    def answer(self, form: dict[str, str], place: str) -> bytes:
+    def answer(self, form: dict[str, str]) -> bytes:
         match self.manner.fault:
             case "throttled":
-                self.ledger.close(place, time.monotonic(), self.manner.retry_after)
                 return answers.wait(self.manner.retry_after)
             case "down":
                 return answers.reply(503, answers.DOWN)
@@ -111,12 +110,14 @@ class Door(asyncio.Protocol):
         self._lineage = self._responder.ledger.arrives(place, form.get("refresh_token"), time.monotonic())
         if self._responder.manner.fault == "silent":
             return
-        answer = self._responder.answer(form, place)
+        answer = self._responder.answer(form)
         loop = asyncio.get_running_loop()
-        self._later = loop.call_later(self._responder.manner.seconds, self._send, answer)
+        self._later = loop.call_later(self._responder.manner.seconds, self._send, answer, place)
 
-    def _send(self, answer: bytes) -> None:
+    def _send(self, answer: bytes, place: str) -> None:
         self._leave()
+        if answer.startswith(b"HTTP/1.1 429"):
+            self._responder.ledger.close(place, time.monotonic(), self._responder.manner.retry_after)
         if self._responder.manner.fault == "half":
             self._transport.write(answer[: len(answer) // 2])
             self._transport.close()

@@ -16,5 +16,5 @@ class Sizes:
     is_short: bool = False
 
 
-FULL = Sizes(20_000, 50, 6, 0.5, 400, 3000, 3, 240)
-SHORT = Sizes(1_000, 5, 1, 0.5, 60, 0, 1, 40, is_short=True)
+FULL = Sizes(20_000, 50, 6, 2.0, 400, 3000, 3, 240)
+SHORT = Sizes(1_000, 3, 1, 2.0, 60, 0, 1, 40, is_short=True)

@@ -15,6 +15,7 @@ from monitoring import schedule
 from monitoring.models import Sweep
 
 OFF_BY = 600
+BESIDE = 8.0  # seconds in which they are at the connections together
 
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
@@ -30,10 +31,15 @@ def _off(site: Site, table: Table, sizes: Sizes, seconds: int) -> None:
     crew = [*hands(site, "threads", "prefork"), off]
     site.wait_for(off.process)
     sweep = begin(site, seconds=1.0)
-    for _ in range(16):  # a worker that finds nothing to claim waits for the next bell
+    begun = time.monotonic()
+    until = time.monotonic() + BESIDE
+    while time.monotonic() < until and not sweep.finished_at:  # who finds nothing to claim waits for the next bell
         for _ in crew:
             site.ring("work_on_sweep", sweep.pk)
         time.sleep(0.3)
+        if not any(leases.holds_connections(worker.name) for worker in crew):
+            until = min(until + 0.3, begun + 4 * BESIDE)  # not yet among the connections
+        sweep.refresh_from_db()
     site.microsoft.answers(seconds=0.2)
     finish(site, sweep, sizes.patience)
     report = site.microsoft.report()

@@ -7,12 +7,14 @@ from django.db import connection
 from faults import facts, leases
 from faults.night import Clockwork, begin, deliver, dismiss, finish, hands
 from faults.processes import wait_until
-from faults.site import Site
+from faults.site import Site, Worker
 from faults.sizes import Sizes
 from faults.table import Table
 from faults.world import populate
+from monitoring.models import Sweep
 
-STILL_LOOKING = 15  # seconds: a worker that lives on may be at its batch for so long
+WORKS_WITHIN = 90
+STILL_LOOKING = 20  # seconds: a worker that lives on may be at its batch for so long
 
 
 def run(site: Site, table: Table, sizes: Sizes) -> None:
@@ -21,9 +23,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     sweep = begin(site, seconds=0.7)
     cuts = 0
     for _ in range(sizes.restarts):
-        for _ in crew:
-            site.ring("work_on_sweep", sweep.pk)
-        wait_until(lambda: any(leases.holds_connections(each.name) for each in crew), 20, "Work goes on")
+        wait_until(lambda: _is_at_work(site, sweep, crew), WORKS_WITHIN, "Work goes on")
         time.sleep(1)
         connection.close()
         site.postgres.stop_at_once()
@@ -40,3 +40,12 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     told = (facts.of_alerts(world), facts.of_mail(site.mail.accepted))
     table.judge(f"PostgreSQL stopped at once {cuts} times", *done, *told, note=f"done {seconds:.0f} s after the last")
     dismiss(crew)
+
+
+def _is_at_work(site: Site, sweep: Sweep, crew: list[Worker]) -> bool:
+    """Does somebody hold connections that nobody held when the database went away the last time?"""
+    leases.lapse(older_than=STILL_LOOKING)
+    for _ in crew:
+        site.ring("work_on_sweep", sweep.pk)
+    time.sleep(0.3)
+    return any(leases.is_at_work(worker.name) for worker in crew)

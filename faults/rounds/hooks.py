@@ -28,12 +28,12 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.small // 2, refused=0.2, gone=0.1)
     channels = {manner: _channel(receiver, manner) for manner in manners}
     receiver.manners = {manner: manner for manner in manners}
-    crew = hands(site, "threads", "prefork", "threads")
+    crew = hands(site, "threads", "prefork")
     sweep = begin(site)
     finish(site, sweep, sizes.patience)
     well_within = _until_told(site, channels["ok"])
     waits = channels["429"].pk
-    for _ in range(TURNS):
+    for _ in range(TURNS // 2 if sizes.is_short else TURNS):
         _forward(besides=[waits])
         Clockwork().turn(site)
         time.sleep(2)

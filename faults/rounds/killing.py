@@ -23,7 +23,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 
 def _entra(site: Site, table: Table, sizes: Sizes) -> None:
     world = populate(sizes.connections, refused=0.1, gone=0.05)
-    crew = hands(site, "prefork", "threads", "prefork", "prefork")
+    crew = hands(site, "prefork", "threads", *([] if sizes.is_short else ["prefork", "prefork"]))
     begun = time.monotonic()
     sweep = begin(site)
     site.mail.manner = "refuse"  # what there is to tell is told when the sweep is over, while senders are killed

@@ -28,7 +28,8 @@ def _away(site: Site, table: Table, sizes: Sizes) -> None:
     sweep = begin(site)
     site.mail.manner = "refuse"
     finish(site, sweep, sizes.patience)
-    for hour in range(HOURS):
+    hours = HOURS // 2 if sizes.is_short else HOURS
+    for hour in range(hours):
         site.mail.manner = "drop" if hour % 2 else "refuse"
         _an_hour_later()
         before = site.mail.turned_away
@@ -45,7 +46,7 @@ def _away(site: Site, table: Table, sizes: Sizes) -> None:
     received = site.mail.received  # with those that were taken before the line was dropped
     note = f"{turned_away} turned away, {facts.repeated(received)} repeated under the same ID"
     told = (facts.of_alerts(world), facts.of_mail(site.mail.accepted, received))
-    table.judge(f"mail server refuses and drops for {HOURS} hours, then back", tried, *told, note=note)
+    table.judge(f"mail server refuses and drops for {hours} hours, then back", tried, *told, note=note)
 
 
 def _an_hour_later() -> None:

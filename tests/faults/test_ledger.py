@@ -64,6 +64,14 @@ def test_calls_before_retry_after_are_counted(at: float, early: int) -> None:
     assert ledger.early == early
 
 
+def test_who_came_in_time_and_is_told_to_wait_again_is_not_early() -> None:
+    ledger = Ledger()
+    ledger.close(PLACE, 100, 5)
+    ledger.close(PLACE, 105.1, 5)
+    ledger.arrives(PLACE, None, 105.2)
+    assert ledger.early == 0
+
+
 def test_another_registration_may_be_asked_meanwhile() -> None:
     ledger = Ledger()
     ledger.close(PLACE, 100, 5)
