@@ -15,6 +15,7 @@ from monitoring import schedule
 from monitoring.models import Sweep
 
 OFF_BY = 600
+MANY = 2000  # more than one worker takes at once
 BESIDE = 8.0  # seconds in which they are at the connections together
 
 
@@ -26,7 +27,7 @@ def run(site: Site, table: Table, sizes: Sizes) -> None:
 
 
 def _off(site: Site, table: Table, sizes: Sizes, seconds: int) -> None:
-    world = populate(sizes.small * 3, gone=0.05)
+    world = populate(MANY, gone=0.05)
     off = site.worker(app="faults.skewed", environ={"CLOCK_IS_OFF_BY": str(seconds)})
     crew = [*hands(site, "threads", "prefork"), off]
     site.wait_for(off.process)
