@@ -9,7 +9,7 @@ run: install
 	@exec $(BIN)/python -m config.launcher
 
 test: install-dev
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 bench: install-dev
 	@$(BIN)/python -m benchmarks $(BENCH)

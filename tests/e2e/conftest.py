@@ -11,13 +11,14 @@ import pytest
 from tests.e2e.site import Site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LONGEST = ("tests/e2e/", "tests/test_visibility.py", "tests/test_admin_pages.py")
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: of several workers none is left with them alone at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="package")
