@@ -34,7 +34,7 @@ def test_what_is_wrong_is_said_and_sent(world, mailoutbox):
     world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
     status, said = run()
     assert status == 1
-    assert "critical: Contoso Mail: Microsoft does not know this client secret." in said
+    assert "critical: “Contoso Mail”: Microsoft does not know this client secret." in said
     assert "  You: " in said
     assert "Could not be checked: 1" in said
     assert len(mailoutbox) == 1
