@@ -3,20 +3,22 @@
 import json
 import os
 import re
+import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 from urllib3 import BaseHTTPResponse, HTTPSConnectionPool, Timeout
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationParseError, SSLError
 from urllib3.util import Url, parse_url
 
 from tenants.clouds import Cloud
@@ -152,19 +154,18 @@ class HttpClient:
         self, method: str, address: tuple[str, str], headers: Mapping[str, str] | None, form: str | None = None
     ) -> Answer:
         host, path = address
-        with _others_turn():
-            response = _pool(self._cloud.ca_file, host).urlopen(
-                method,
-                path,
-                body=form,
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
-            )
-            body = _read(response, self._body_seconds)
+        response = _pool(self._cloud.ca_file, host).urlopen(
+            method,
+            path,
+            body=form,
+            headers=headers,
+            timeout=self._timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
+        )
+        body = _read(response, self._body_seconds)
         return Answer(response.status, body.decode("utf-8", "replace"), response.headers)
 
     def _template(self, directory: str) -> Answer:
@@ -186,7 +187,7 @@ class HttpClient:
             theirs = self._asking.get(path)
             own: Future[Answer] = self._asking.setdefault(path, Future())
         if theirs is not None:
-            with _others_turn():
+            with _others_turn:
                 return theirs.result()
         try:
             answer = self._send("GET", address, headers)
@@ -248,17 +249,37 @@ class Turns:
 _own = threading.local()
 
 
-@contextmanager
-def _others_turn() -> Iterator[None]:
-    turns = getattr(_own, "turns", None)
-    if turns is None:
-        yield
-        return
-    turns.release()
-    try:
-        yield
-    finally:
-        turns.acquire()
+class _OthersTurn:
+    """Entered by whoever has to wait: if it is this thread's turn, it is somebody else's meanwhile."""
+
+    def __enter__(self) -> None:
+        if (turns := getattr(_own, "turns", None)) is not None:
+            turns.release()
+
+    def __exit__(self, *_: object) -> None:
+        if (turns := getattr(_own, "turns", None)) is not None:
+            turns.acquire()
+
+
+_others_turn = _OthersTurn()
+
+
+class _Socket(ssl.SSLSocket):
+    def recv_into(self, *into: Any) -> int:
+        with _others_turn:
+            return super().recv_into(*into)
+
+
+class _Connection(HTTPSConnection):
+    def connect(self) -> None:
+        with _others_turn:
+            super().connect()
+
+
+class _Pool(HTTPSConnectionPool):
+    """Whose connections wait in others' turn, and only there: for the other side, its handshake and its answer."""
+
+    ConnectionCls = _Connection
 
 
 _lock = threading.Lock()
@@ -280,14 +301,19 @@ def _pool(ca_file: str | None, host: str) -> HTTPSConnectionPool:
     with _lock:
         if key not in _pools:
             where = parse_url(f"https://{host}")
-            _pools[key] = HTTPSConnectionPool(
-                where.host or "",
-                where.port,
-                maxsize=max(settings.CHECKS_IN_FLIGHT, LEAST_KEPT),
-                ca_certs=ca_file,
-                cert_reqs="CERT_REQUIRED",
-            )
+            most = max(settings.CHECKS_IN_FLIGHT, LEAST_KEPT)
+            _pools[key] = _Pool(where.host or "", where.port, maxsize=most, ssl_context=_tls(ca_file))
         return _pools[key]
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """Certificates are verified, by the system's authorities unless a file of others is named."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as problem:
+        raise SSLError(problem) from None
+    context.sslsocket_class = _Socket
+    return context
 
 
 def _take_pools(ca_file: str | None) -> list[HTTPSConnectionPool]:
