@@ -1,10 +1,10 @@
-"""Looks: asking Microsoft about claimed rows, many at a time, each in a thread that opens no database."""
+"""Looks: asking Microsoft about claimed rows, many at a time, in threads that open no database."""
 
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from oauth import health
-from oauth.health import NoAnswer, Verdict
+from oauth.health import ConnectionToAsk, NoAnswer, RegistrationToAsk, Verdict
 from oauth.http import Turns
+from oauth.look import Look, look_at
 from oauth.models import Connection
 from tenants.fields import Sealed
 from tenants.models import AppRegistration
@@ -40,14 +41,31 @@ class Looked:
     not_before: datetime | None = None
 
 
+@dataclass(eq=False)
+class _Task:
+    """A row on its way through the threads: what to ask, the look once it is made, what came of it if it was bad."""
+
+    batch: Batch
+    row: Subject
+    ask: Any = field(repr=False)
+    look: Look[Any, Any] | None = None
+    looked: Looked | None = None
+
+
 class Crew:
-    """Threads that look. What they are handed comes back by `collect`, in the order in which it is done."""
+    """Threads that wait for Microsoft. What they are handed comes back by `collect`, in the order in which it is done.
+
+    The worker's own thread makes the questions and judges the answers, many in a row: a hundred threads that each did
+    it for one would need twice the time, because each would find the processor's caches full of the others' work.
+    """
 
     def __init__(self, breaker: Breaker, pace: Pace) -> None:
         self._breaker = breaker
         self._pace = pace
         self._threads = ThreadPoolExecutor(settings.CHECKS_IN_FLIGHT, thread_name_prefix="look")
-        self._done: SimpleQueue[Looked] = SimpleQueue()
+        self._number = 0
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._done: SimpleQueue[_Task | Looked] = SimpleQueue()
         self._turns = Turns()
         self._is_stopping = False
         self.in_air = 0
@@ -57,60 +75,87 @@ class Crew:
         for row in batch.rows:
             self.in_air += 1
             come_again = self._pace.admit(door_of(row), now)
-            if come_again is None:
-                self._threads.submit(self._run, batch, row)
+            todo = _unasked(batch, row, come_again) if come_again else self._begun(batch, row)
+            if isinstance(todo, Looked):
+                self._done.put(todo)
             else:
-                self._done.put(_unasked(batch, row, come_again))
+                self._tasks.put(todo)
+        while self._number < min(self._tasks.qsize(), settings.CHECKS_IN_FLIGHT):
+            self._number += 1
+            self._threads.submit(self._work)
 
     def collect(self, most: int, seconds: float) -> list[Looked]:
         """What is done, up to so many: waits a while for the first and takes what else there is."""
-        found: list[Looked] = []
+        found: list[_Task | Looked] = []
         with suppress(Empty):
             found.append(self._done.get(timeout=seconds))
             while len(found) < most:
                 found.append(self._done.get_nowait())
         self.in_air -= len(found)
-        return found
+        return [done if isinstance(done, Looked) else self._judged(done) for done in found]
 
     def stop(self) -> None:
         """Begin no further look; what was handed in comes back unasked."""
         self._is_stopping = True
 
     def close(self) -> None:
+        for _ in range(self._number):
+            self._tasks.put(None)
         self._threads.shutdown(wait=False)
 
-    def _run(self, batch: Batch, row: Subject) -> None:
-        with self._turns:
-            try:
-                looked = self._look(batch, row)
-            except Exception as problem:
-                looked = Looked(batch, _result(batch, row, _broken_look(row, problem)))
-            self._done.put(looked)
+    def _begun(self, batch: Batch, row: Subject) -> _Task | Looked:
+        try:
+            ask = _without_asking(batch, row) or _to_ask(batch, row)
+            if isinstance(ask, Verdict | NoAnswer):
+                return Looked(batch, _result(batch, row, ask))
+            return _Task(batch, row, ask, look_at(ask) if ask.cloud.built_in else None)
+        except Exception as problem:
+            return _broken(batch, row, problem)
 
-    @sensitive_variables()
-    def _look(self, batch: Batch, row: Subject) -> Looked:
-        if (verdict := _without_asking(batch, row)) is not None:
-            return Looked(batch, _result(batch, row, verdict))
-        registration, now = registration_of(row), timezone.now()
-        is_down = registration.cloud in self._breaker.down and not batch.is_probe
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            with self._turns:
+                try:
+                    self._wait(task)
+                except Exception as problem:
+                    task.looked = _broken(task.batch, task.row, problem)
+            self._done.put(task)
+
+    def _wait(self, task: _Task) -> None:
+        batch, row = task.batch, task.row
+        now, cloud = timezone.now(), registration_of(row).cloud
+        is_down = cloud in self._breaker.down and not batch.is_probe
         closed_until = self._pace.closed_until(door_of(row), now)
         if self._is_stopping or is_down or closed_until or now - batch.begun > BEGIN_WITHIN:
-            return _unasked(batch, row, closed_until)
-        ask: Any = health.registration_to_ask(registration, batch.credentials.get(registration.pk))
-        if isinstance(row, Connection):
-            ask = health.connection_to_ask(row, ask)
-        if isinstance(ask, Verdict):
-            return Looked(batch, _result(batch, row, ask))
-        if isinstance(ask, health.RegistrationToAsk):
-            outcome = health.look_at_registration(ask)
-        else:
-            outcome = health.look_at_connection(ask)
-        if isinstance(outcome, NoAnswer):
-            if outcome.throttled:
-                self._pace.close(door_of(row), timezone.now() + pause_after(batch.sweep, outcome, 0))
-            return Looked(batch, _result(batch, row, outcome), was_asked=True)
-        sealed = Sealed.for_row(row, TOKEN, outcome.grant.refresh_token) if outcome.grant else None
+            task.looked = _unasked(batch, row, closed_until)
+            return
+        task.look = task.look or look_at(task.ask)
+        task.look.wait()
+        if not task.look.is_granted:  # judged at once: it may be that nobody else is to ask there
+            task.looked = self._judged(task)
+
+    @sensitive_variables()
+    def _judged(self, task: _Task) -> Looked:
+        batch, row = task.batch, task.row
+        if task.looked is not None:
+            return task.looked
+        try:
+            assert task.look is not None  # noqa: S101  it has been waited for
+            outcome = task.look.outcome()
+            grant = outcome.grant if isinstance(outcome, Verdict) else None
+            sealed = Sealed.for_row(row, TOKEN, grant.refresh_token) if grant else None
+        except Exception as problem:
+            return _broken(batch, row, problem)
+        if isinstance(outcome, NoAnswer) and outcome.throttled:
+            self._pace.close(door_of(row), timezone.now() + pause_after(batch.sweep, outcome, 0))
         return Looked(batch, _result(batch, row, outcome), was_asked=True, sealed=sealed)
+
+
+@sensitive_variables()
+def _to_ask(batch: Batch, row: Subject) -> RegistrationToAsk | ConnectionToAsk | Verdict:
+    registration = registration_of(row)
+    ask = health.registration_to_ask(registration, batch.credentials.get(registration.pk))
+    return health.connection_to_ask(row, ask) if isinstance(row, Connection) else ask
 
 
 TOKEN: Any = Connection._meta.get_field("refresh_token")
@@ -146,10 +191,10 @@ def _without_asking(batch: Batch, row: Subject) -> NoAnswer | None:
     return None
 
 
-def _broken_look(row: Subject, problem: Exception) -> NoAnswer:
+def _broken(batch: Batch, row: Subject, problem: Exception) -> Looked:
     """One subject that breaks a look costs only itself."""
     log("look failed", problem, subject=str(row.pk))
-    return NoAnswer(why="Tenantry met an error of its own.", ours=True)
+    return Looked(batch, _result(batch, row, NoAnswer(why="Tenantry met an error of its own.", ours=True)))
 
 
 def log(message: str, problem: Exception, **extra: Any) -> None:

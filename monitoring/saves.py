@@ -204,29 +204,39 @@ def _update(columns: Sequence[str], rows: Sequence[tuple[Looked, dict[str, Any]]
     """One statement for many rows, each with its own values; and of each only while its lease is ours.
 
     One and not one a row (executemany): between two, a hundred other threads would want their turn at the interpreter.
+    What all rows share, as they do most of it on a quiet night, stands in it once.
     """
     model = type(rows[0][0].result.row)
     quote, table = connection.ops.quote_name, model._meta.db_table
     key, lease = model._meta.pk, model._meta.get_field("lease_by")
     fields: list[Any] = [key, lease, *map(model._meta.get_field, columns)]
-    given = [f"new.column{number}" for number in range(1, len(fields) + 1)]  # what both databases call them
-    # What PostgreSQL is given in a list of values, it takes for text.
-    casts = connection.features.requires_casted_case_in_updates
-    values = [
-        f"CAST({name} AS {f.cast_db_type(connection)})" if casts else name
-        for f, name in zip(fields, given, strict=True)
-    ]
-    assigned = ", ".join(f"{quote(f.column)} = {value}" for f, value in zip(fields[2:], values[2:], strict=True))
-    one = f"({', '.join(['%s'] * len(fields))})"
+    pks, leases = ([looked.result.row.pk for looked, _ in rows], [looked.batch.lease for looked, _ in rows])
+    values: list[list[Any]] = [pks, leases, *([changes[column] for _, changes in rows] for column in columns)]
+    own = [n for n, of_all in enumerate(values) if n == 0 or any(value != of_all[0] for value in of_all)]
+
+    def written(number: int) -> str:
+        if number not in own:
+            return "%s"
+        name = f"new.column{own.index(number) + 1}"  # what both databases call it
+        # What PostgreSQL is given in a list of values, it takes for text.
+        casts = connection.features.requires_casted_case_in_updates
+        return f"CAST({name} AS {fields[number].cast_db_type(connection)})" if casts else name
+
+    def prepared(number: int, row: int = 0) -> Any:
+        return fields[number].get_db_prep_save(values[number][row], connection)
+
+    changed = range(2, len(fields))
+    assigned = ", ".join(f"{quote(fields[n].column)} = {written(n)}" for n in changed)
+    one = f"({', '.join(['%s'] * len(own))})"
     statement = (
         f"UPDATE {quote(table)} SET {assigned} "  # noqa: S608  names of our own columns
         f"FROM (VALUES {', '.join([one] * len(rows))}) AS new WHERE "
-        f"{quote(table)}.{quote(key.column)} = {values[0]} AND {quote(table)}.{quote(lease.column)} = {values[1]}"
+        f"{quote(table)}.{quote(key.column)} = {written(0)} AND {quote(table)}.{quote(lease.column)} = {written(1)}"
     )
     parameters = [
-        field.get_db_prep_save(value, connection)
-        for looked, changes in rows
-        for field, value in zip(fields, [looked.result.row.pk, looked.batch.lease, *changes.values()], strict=True)
+        *(prepared(n) for n in changed if n not in own),
+        *(prepared(n, row) for row in range(len(rows)) for n in own),
+        *(prepared(n) for n in [1] if n not in own),
     ]
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

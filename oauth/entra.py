@@ -27,6 +27,7 @@ from .errors import CODES, AnswerRejected, EntraRefused, EntraUnreachable
 from .exchange import VISIBLE, Exchange, refusal, text_in, token_in
 from .http import GUID, HttpClient, client_for
 from .id_token import Identity, identity_of
+from .question import Question
 
 # MSAL and urllib3 write what they send and receive below these levels, and MSAL any body that is not JSON as an error.
 logging.getLogger("msal").setLevel(logging.CRITICAL)
@@ -88,14 +89,18 @@ class EntraClient:
         self._secret = secret
         self._http = http or client_for(cloud)
 
-    @sensitive_variables()
     def app_token(self) -> AppToken:
         """A fresh token of the application itself: proof that client ID, directory and secret fit together."""
+        return self.app_token_question().ask()
+
+    @sensitive_variables()
+    def app_token_question(self) -> Question[AppToken]:
+        """The same, still to be asked."""
         if self._directory in FOR_MANY:
             raise EntraRefused(CODES[50059])  # an application signs in to one directory; no need to ask
         scope = f"https://{self._cloud.graph_host}/.default"
-        got, _ = self._ask(lambda app: app.acquire_token_for_client([scope]))
-        return AppToken(token_in(got, "access_token"), timezone.now() + timedelta(seconds=_lifetime(got)))
+        exchange = self._exchange(lambda app: app.acquire_token_for_client([scope]))
+        return Question(exchange, _app_token)
 
     @sensitive_variables()
     def begin(self, *, scopes: Sequence[str], redirect_uri: str, login_hint: str = "") -> dict[str, Any]:
@@ -142,12 +147,16 @@ class EntraClient:
             raise AnswerRejected("code", "The answer holds neither a code nor an error.")
         directory = self._directory_named()
         code = {"code": fields["code"], "state": fields["state"]}
-        got, exchange = self._ask(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code))
-        refresh_token = token_in(got, "refresh_token")
-        if not refresh_token:
-            raise AnswerRejected("refresh_token", "Microsoft granted no lasting access (offline_access).")
-        identity = self._identity(got, exchange, nonce=flow["nonce"], directory=directory)
-        return Grant(refresh_token, _granted(got, flow["scope"]), identity, token_in(got, "access_token"))
+        exchange = self._exchange(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code))
+
+        def signed_in(got: Mapping[str, Any]) -> Grant:
+            refresh_token = token_in(got, "refresh_token")
+            if not refresh_token:
+                raise AnswerRejected("refresh_token", "Microsoft granted no lasting access (offline_access).")
+            identity = self._identity(got, exchange, nonce=flow["nonce"], directory=directory)
+            return Grant(refresh_token, _granted(got, flow["scope"]), identity, token_in(got, "access_token"))
+
+        return Question(exchange, signed_in).ask()
 
     @sensitive_variables()
     def refresh(self, refresh_token: str, scopes: Sequence[str]) -> Grant:
@@ -155,35 +164,35 @@ class EntraClient:
 
         The one call whose refusal is a verdict on a connection.
         """
-        got, exchange = self._ask(
-            lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)), judges_grant=True
-        )
-        is_named = bool(got.get("id_token"))
-        identity = self._identity(got, exchange, nonce=None, directory=self._directory) if is_named else None
-        return Grant(token_in(got, "refresh_token") or refresh_token, _granted(got, scopes), identity)
+        return self.refresh_question(refresh_token, scopes).ask()
 
     @sensitive_variables()
-    def _ask(
-        self, call: Callable[[ConfidentialClientApplication], object], *, judges_grant: bool = False
-    ) -> tuple[dict[str, Any], Exchange]:
-        """The token endpoint's raw answer, known to hold an access token."""
+    def refresh_question(self, refresh_token: str, scopes: Sequence[str]) -> Question[Grant]:
+        """The same, still to be asked."""
+        exchange = self._exchange(lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)))
+
+        def refreshed(got: Mapping[str, Any]) -> Grant:
+            is_named = bool(got.get("id_token"))
+            identity = self._identity(got, exchange, nonce=None, directory=self._directory) if is_named else None
+            return Grant(token_in(got, "refresh_token") or refresh_token, _granted(got, scopes), identity)
+
+        return Question(exchange, refreshed, judges_grant=True)
+
+    @sensitive_variables()
+    def _exchange(self, call: Callable[[ConfidentialClientApplication], object]) -> Exchange:
+        """What this call wants sent."""
         exchange = Exchange(self._http, self._cloud)
         app = self._msal(exchange)
         trouble = ""
         try:
             call(app)
         except MSAL_TROUBLE as exc:
-            # Often it is about an answer that we judge ourselves below. Its text may quote that answer.
+            # Often it is about the answer, of which MSAL is told nothing.
             trouble = type(exc).__name__
-        if exchange.response is None:
-            logger.error("MSAL gave up before it had an answer: %s", trouble)
+        if not exchange.is_made:
+            logger.error("MSAL gave up before it had asked: %s", trouble)
             raise EntraUnreachable("Microsoft could not be asked.")
-        got, status = exchange.answer, exchange.response.status_code
-        if status != 200 or "error" in got:
-            raise refusal(status, got, judges_grant=judges_grant, retry_after=exchange.response.retry_after)
-        if not token_in(got, "access_token"):
-            raise EntraUnreachable("Microsoft's answer holds no access token.")
-        return got, exchange
+        return exchange
 
     @sensitive_variables()
     def _msal(self, exchange: Exchange) -> ConfidentialClientApplication:
@@ -271,6 +280,10 @@ def _is_issuer(name: str, issuer: str) -> bool:
     if not placeholder or name == issuer:
         return name == issuer
     return re.fullmatch(re.escape(start) + GUID.pattern + re.escape(end), name) is not None
+
+
+def _app_token(got: Mapping[str, Any]) -> AppToken:
+    return AppToken(token_in(got, "access_token"), timezone.now() + timedelta(seconds=_lifetime(got)))
 
 
 def _granted(got: Mapping[str, Any], asked: Sequence[str]) -> tuple[str, ...]:

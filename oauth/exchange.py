@@ -21,11 +21,11 @@ ANSWERED = Answer(200, "{}", {})
 
 
 class Exchange:
-    """MSAL's http_client for one app object: it keeps the token endpoint's raw answer, and MSAL is told that one came.
+    """MSAL's http_client for one app object: it keeps what MSAL wants sent to the token endpoint, for `send()`.
 
-    We judge that answer ourselves, so MSAL, which would read it again, decode it and log what it cannot read, gets none
-    of it. What is no answer (429, 5xx, not a JSON object) ends here in our own error. Discovery that points to another
-    host ends here too, before any secret is sent.
+    We judge the raw answer ourselves, so MSAL, which would read it again, decode it and log what it cannot read, gets
+    none of it: it is told at once that one came. What is no answer (429, 5xx, not a JSON object) ends here in our own
+    error. Discovery that points to another host ends here too, before any secret is sent.
     """
 
     def __init__(self, http: HttpClient, cloud: Cloud) -> None:
@@ -33,8 +33,9 @@ class Exchange:
         self._cloud = cloud
         self.issuer = ""  # may hold "{tenantid}"
         self.names_issuer = False  # in every answer that a browser brings (RFC 9207)
-        self.response: Answer | None = None
+        self.response = ANSWERED
         self.answer: dict[str, Any] = {}
+        self._request: tuple[str, dict[str, Any]] | None = None
 
     def get(self, url: str, **kwargs: Any) -> Answer:
         response, document = self._usable(lambda: self._http.get(url, **kwargs))
@@ -55,10 +56,22 @@ class Exchange:
         self.names_issuer = document.get("authorization_response_iss_parameter_supported") is True
         return response
 
-    @sensitive_variables()
+    @property
+    def is_made(self) -> bool:
+        """Has MSAL said what it wants sent?"""
+        return self._request is not None
+
     def post(self, url: str, **kwargs: Any) -> Answer:
-        self.response, self.answer = self._usable(lambda: self._http.post(url, **kwargs))
+        self._request = url, kwargs
         return ANSWERED
+
+    @sensitive_variables()
+    def send(self) -> None:
+        """Send what MSAL wants sent and keep the raw answer. Raises EntraUnreachable."""
+        if self._request is None:
+            raise EntraUnreachable("Microsoft could not be asked.")
+        url, kwargs = self._request
+        self.response, self.answer = self._usable(lambda: self._http.post(url, **kwargs))
 
     def close(self) -> None:
         """Nothing to close: the connections are the process's."""

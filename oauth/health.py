@@ -1,4 +1,4 @@
-"""What Microsoft says now of one registration or one connection. Looks run in threads and open no database."""
+"""What to ask Microsoft of one registration or one connection, and what its answers come to in our words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,12 +15,11 @@ from tenants.fields import SecretUnreadable
 from tenants.models import AppRegistration, Credential
 from tenants.scopes import CATALOGUE, IMAP
 
-from .entra import EntraClient, Grant
-from .errors import CODES, ERRORS, SUBERRORS, AnswerRejected, EntraRefused, EntraUnreachable, Fault
+from .entra import Grant
+from .errors import CODES, ERRORS, SUBERRORS, EntraRefused, Fault
 from .kinds import (
     NO_SECRET,
     NO_TOKEN,
-    OTHER_ACCOUNT,
     OTHER_CLIENT,
     OURS_BY_KIND,
     SECRET_ENDING,
@@ -78,6 +77,10 @@ class ConnectionToAsk:
     scopes: tuple[str, ...]
     tid: UUID
     oid: UUID
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.registration.cloud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,72 +235,6 @@ def _addresses(permissions: list[str], where: Cloud) -> Iterator[str]:
     host = where.outlook_host if _OUTLOOK.intersection(permissions) else where.graph_host
     for permission in permissions:
         yield f"https://{host}/{permission}"
-
-
-# What Microsoft says
-
-
-@sensitive_variables()
-def look_at_registration(ask: RegistrationToAsk) -> Verdict | NoAnswer:
-    """Sign in as the registration, anew, in its own directory."""
-    if not ask.directory:
-        return _no_directory(ask.name)
-    try:
-        EntraClient(ask.cloud, ask.directory, ask.client_id, ask.secret).app_token()
-    except EntraRefused as refusal:
-        return Verdict(incident=incident_of(refusal, ask.name, ask.hint, ask.directory), ruled_out=BEFORE_ASKING)
-    except EntraUnreachable as silence:
-        return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
-    except AnswerRejected as rejected:
-        return NoAnswer(why=str(rejected))
-    return Verdict(ruled_out=RULED_OUT_BY_SIGN_IN)
-
-
-def _no_directory(name: str) -> Verdict:
-    seen = OURS_BY_KIND[UNVERIFIED].seen(
-        actor="operator",
-        what=f"“{name}” cannot be checked: its own directory is not known, and a registration signs in nowhere else.",
-        remedy="Enter the Directory (tenant) ID from the registration's overview in Entra.",
-    )
-    return Verdict(faults=(seen,), ruled_out=frozenset([UNREADABLE, NO_SECRET]), is_checked=False)
-
-
-@sensitive_variables()
-def look_at_connection(ask: ConnectionToAsk) -> Verdict | NoAnswer:
-    """Refresh the connection's token, in the account's directory, with the scopes it was granted."""
-    app = ask.registration
-    client = EntraClient(app.cloud, str(ask.tid), app.client_id, app.secret)
-    try:
-        grant = client.refresh(ask.refresh_token, ask.scopes)
-    except EntraRefused as refusal:
-        return _refused(refusal, app)
-    except EntraUnreachable as silence:
-        return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
-    except AnswerRejected as rejected:
-        return NoAnswer(why=str(rejected))
-    who = grant.identity
-    if who is not None and (UUID(who.tid), UUID(who.oid)) != (ask.tid, ask.oid):
-        return Verdict(faults=(OURS_BY_KIND[OTHER_ACCOUNT].seen(),), is_checked=False)
-    return Verdict(ruled_out=None, status=Connection.TokenStatus.ACTIVE, grant=grant)
-
-
-def _refused(refusal: EntraRefused, app: RegistrationToAsk) -> Verdict | NoAnswer:
-    fault = refusal.fault
-    if fault.scope == "registration" and refusal.error == "invalid_client":
-        # What else is wrong with the registration may be so in this directory only; this its own sign-in meets too. If
-        # it does not, the secret is still spreading at Microsoft, or one directory has a trouble of its own.
-        if app.directory:
-            why = "Microsoft refused the registration's client secret here, though its own sign-in works."
-            return NoAnswer(why=why, doubts_registration=True)
-        return Verdict(incident=incident_of(refusal, app.name, app.hint), is_checked=False)
-    if fault.scope != "connection":
-        return Verdict(faults=(seen_of(refusal),), ruled_out=BEFORE_ASKING, is_checked=False)
-    return Verdict(
-        faults=(seen_of(refusal),),
-        ruled_out=BEFORE_ASKING,
-        status=fault.verdict,
-        blocked=fault.kind if fault.blocked else "",
-    )
 
 
 # Refusals in words

@@ -5,6 +5,7 @@ written by hand, or moved here from another row or field is refused, where Ferne
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +36,11 @@ def key_ids() -> list[str]:
 
 def _keys() -> dict[str, Fernet]:
     # The package keeps no key, only what it built of them; a list of our own could come to differ from it.
-    crypter: MultiFernet = package.CRYPTER
+    return _keys_of(package.CRYPTER)
+
+
+@lru_cache(maxsize=1)
+def _keys_of(crypter: MultiFernet) -> dict[str, Fernet]:
     raw = ((fernet, fernet._signing_key + fernet._encryption_key) for fernet in crypter._fernets)
     return {sha256(urlsafe_b64encode(key)).hexdigest()[:8]: fernet for fernet, key in raw}
 

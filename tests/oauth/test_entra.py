@@ -66,6 +66,7 @@ def test_not_even_one_app_object_remembers_a_token(contoso):
     for _ in range(2):
         exchange.answer = {}
         app.acquire_token_for_client([f"https://{contoso.cloud.graph_host}/.default"])
+        exchange.send()
         assert "access_token" in exchange.answer
     assert len(contoso.asked_for("client_credentials")) == 2
 

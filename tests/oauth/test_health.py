@@ -14,6 +14,7 @@ from oauth.entra import EntraClient
 from oauth.errors import CODES, ERRORS, SUBERRORS
 from oauth.health import ConnectionToAsk, NoAnswer, RegistrationToAsk, Verdict
 from oauth.kinds import KINDS, OURS_BY_KIND
+from oauth.look import look_at
 from oauth.models import Connection
 from tenants.models import AppRegistration, Credential, Tenant
 from tenants.scopes import request_scopes
@@ -212,7 +213,7 @@ def test_what_was_granted_is_asked_for_again_at_its_own_host(granted, asked, hos
 
 
 def test_a_registration_that_signs_in_is_well(world):
-    assert health.look_at_registration(world.registration()) == Verdict(ruled_out=health.RULED_OUT_BY_SIGN_IN)
+    assert look_at(world.registration()).whole() == Verdict(ruled_out=health.RULED_OUT_BY_SIGN_IN)
 
 
 def test_a_sign_in_does_not_show_what_only_a_consent_meets():
@@ -240,7 +241,7 @@ def test_of_every_fault_of_a_registration_it_is_known_whether_a_sign_in_shows_it
 
 def test_every_look_asks_anew(world):
     for _ in range(3):
-        health.look_at_registration(world.registration())
+        look_at(world.registration()).whole()
     assert len(world.microsoft.token_requests()) == 3
 
 
@@ -249,7 +250,7 @@ def test_every_look_asks_anew(world):
 )
 def test_a_refused_registration_is_an_incident_that_stands_for_its_connections(world, code, kind):
     world.microsoft.set_fault(code)
-    answer = health.look_at_registration(world.registration())
+    answer = look_at(world.registration()).whole()
     assert isinstance(answer, Verdict)
     assert answer.incident
     assert (answer.incident.kind, answer.incident.inhibits, answer.faults) == (kind, True, ())
@@ -258,7 +259,7 @@ def test_a_refused_registration_is_an_incident_that_stands_for_its_connections(w
 
 def test_an_expired_secret_is_named_by_its_hint(world):
     world.microsoft.expire_secret(world.app["client_id"], world.secret["key_id"])
-    answer = health.look_at_registration(world.registration())
+    answer = look_at(world.registration()).whole()
     assert isinstance(answer, Verdict)
     assert answer.incident
     assert answer.incident.what.startswith("The client secret abc… of “Contoso Mail” has ended")
@@ -266,7 +267,7 @@ def test_an_expired_secret_is_named_by_its_hint(world):
 
 
 def test_without_its_directory_a_registration_cannot_be_checked(world):
-    answer = health.look_at_registration(world.registration(directory=""))
+    answer = look_at(world.registration(directory="")).whole()
     assert kind_of(answer) == "unverified"
     assert not answer.is_checked
     assert not answer.faults[0].inhibits
@@ -277,7 +278,7 @@ def test_without_its_directory_a_registration_cannot_be_checked(world):
 def test_no_answer_is_no_verdict(world, what):
     ask = world.connection()
     world.microsoft.set_fault(what)
-    for answer in (health.look_at_registration(ask.registration), health.look_at_connection(ask)):
+    for answer in (look_at(ask.registration).whole(), look_at(ask).whole()):
         assert isinstance(answer, NoAnswer)
         assert answer.throttled == (what in ("throttled", 50196))
         assert answer.why
@@ -285,7 +286,7 @@ def test_no_answer_is_no_verdict(world, what):
 
 def test_throttling_says_how_long_to_wait(world):
     world.microsoft.set_fault("throttled")
-    answer = health.look_at_registration(world.registration())
+    answer = look_at(world.registration()).whole()
     assert isinstance(answer, NoAnswer)
     assert answer.retry_after == 60
 
@@ -295,7 +296,7 @@ def test_throttling_says_how_long_to_wait(world):
 
 def test_a_connection_that_refreshes_is_active_with_a_new_token(world):
     ask = world.connection()
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)
     assert answer.grant
     assert (answer.status, answer.faults, answer.ruled_out) == ("active", (), None)
@@ -315,7 +316,7 @@ def test_a_connection_that_refreshes_is_active_with_a_new_token(world):
 def test_a_refusal_is_judged_by_the_table(world, code, status, blocked, actor):
     ask = world.connection()
     world.microsoft.set_fault(code)
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)
     assert (answer.status, answer.blocked, answer.faults[0].actor) == (status, blocked, actor)
     assert answer.grant is None
@@ -324,7 +325,7 @@ def test_a_refusal_is_judged_by_the_table(world, code, status, blocked, actor):
 def test_an_unknown_number_never_kills(world):
     ask = world.connection()
     world.microsoft.set_fault(999999)
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)
     assert answer.status in ("", "invalid")
 
@@ -332,7 +333,7 @@ def test_an_unknown_number_never_kills(world):
 def test_a_refused_secret_says_nothing_of_the_connection(world):
     ask = world.connection()
     world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, NoAnswer)
     assert answer.doubts_registration
 
@@ -341,7 +342,7 @@ def test_a_refused_secret_is_the_registrations_fault_where_it_cannot_sign_in_its
     ask = world.connection()
     ask = replace(ask, registration=replace(ask.registration, directory=""))
     world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)
     assert answer.incident
     assert (answer.faults, answer.status, answer.is_checked) == ((), "", False)
@@ -350,7 +351,7 @@ def test_a_refused_secret_is_the_registrations_fault_where_it_cannot_sign_in_its
 def test_another_account_is_not_taken_for_this_one(world):
     ask = world.connection()
     world.microsoft.set_fault("id_token", change={"oid": str(uuid.uuid4())})
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert kind_of(answer) == "other_account"
     assert (answer.grant, answer.status) == (None, "")
 
@@ -358,7 +359,7 @@ def test_another_account_is_not_taken_for_this_one(world):
 def test_an_answer_without_an_id_token_is_enough(world):
     ask = world.connection()
     world.microsoft.set_fault("id_token", missing=True)
-    answer = health.look_at_connection(ask)
+    answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)
     assert answer.status == "active"
 

@@ -12,6 +12,7 @@ from django.test import Client
 
 from monitoring.models import Finding, Sweep
 from oauth import health
+from oauth.look import look_at
 from oauth.models import Connection, ConsentAttempt
 from tenants import clouds
 from tenants.clouds import Cloud
@@ -40,7 +41,7 @@ def refusal_of(connection: Connection, token: str) -> tuple[str, list[str]]:
     registration = connection.registration
     ask = health.registration_to_ask(registration, registration.credentials.current().first())
     asked = health.connection_to_ask(connection, ask)
-    verdict = health.look_at_connection(health.ConnectionToAsk(**{**vars(asked), "refresh_token": token}))
+    verdict = look_at(health.ConnectionToAsk(**{**vars(asked), "refresh_token": token})).whole()
     return verdict.status, [seen.kind for seen in verdict.faults]
 
 
