@@ -64,6 +64,7 @@ def stand_in(host: str, ca_file: str) -> None:
 def fill(connections: int) -> None:
     """Add so many connections, each five with a registration of its own, each five of these with a tenant."""
     from oauth.models import Connection
+    from oauth.models.connection import A_TURN
     from tenants.models import AppRegistration, Credential, ScopeSelection, Tenant
 
     number = connections // CONNECTIONS_EACH
@@ -89,7 +90,7 @@ def fill(connections: int) -> None:
     )
     _in_chunks(Credential, (_credential(registration) for registration in registrations))
     rows = (
-        _connection(registration, turn=CONNECTIONS_EACH * (n % REGISTRATIONS_EACH) + own)
+        _connection(registration, turn=(CONNECTIONS_EACH * (n % REGISTRATIONS_EACH) + own) // A_TURN)
         for n, registration in enumerate(registrations)
         for own in range(CONNECTIONS_EACH)
     )

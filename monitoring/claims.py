@@ -148,10 +148,10 @@ def _probe(sweep: Sweep, cloud: str) -> Batch | None:
 def _claim(sweep: Sweep, rows: QuerySet[Any], size: int, *, is_probe: bool = False) -> Batch | None:
     lease = uuid.uuid4()
     # In the index's own order, or all that is done already is walked through to find what is not.
-    order = ("last_sweep", "pk") if rows.model is AppRegistration else ("last_sweep", "turn", "pk")
+    order = ("last_sweep", "pk") if rows.model is AppRegistration else ("last_sweep", "turn", "registration_id", "pk")
     with transaction.atomic():
-        ready = _ready(sweep, rows).order_by(*order).only("pk")
-        pks = [row.pk for row in ready.select_for_update(skip_locked=True, of=("self",))[:size]]
+        ready = _ready(sweep, rows).order_by(*order).select_for_update(skip_locked=True, of=("self",))
+        pks = list(ready.values_list("pk", flat=True)[:size])
         held = rows.model._default_manager.filter(pk__in=pks)
         if pks:
             held.update(lease_by=lease, lease_until=Now() + LEASE, tries=F("tries") + 1)

@@ -72,10 +72,11 @@ class Crew:
 
     def begin(self, batch: Batch) -> None:
         now = timezone.now()
+        asks: dict[int, RegistrationToAsk | Verdict] = {}
         for row in batch.rows:
             self.in_air += 1
             come_again = self._pace.admit(door_of(row), now)
-            todo = _unasked(batch, row, come_again) if come_again else self._begun(batch, row)
+            todo = _unasked(batch, row, come_again) if come_again else self._begun(batch, row, asks)
             if isinstance(todo, Looked):
                 self._done.put(todo)
             else:
@@ -103,9 +104,9 @@ class Crew:
             self._tasks.put(None)
         self._threads.shutdown(wait=False)
 
-    def _begun(self, batch: Batch, row: Subject) -> _Task | Looked:
+    def _begun(self, batch: Batch, row: Subject, asks: dict[int, RegistrationToAsk | Verdict]) -> _Task | Looked:
         try:
-            ask = _without_asking(batch, row) or _to_ask(batch, row)
+            ask = _without_asking(batch, row) or _to_ask(batch, row, asks)
             if isinstance(ask, Verdict | NoAnswer):
                 return Looked(batch, _result(batch, row, ask))
             return _Task(batch, row, ask, look_at(ask) if ask.cloud.built_in else None)
@@ -152,9 +153,14 @@ class Crew:
 
 
 @sensitive_variables()
-def _to_ask(batch: Batch, row: Subject) -> RegistrationToAsk | ConnectionToAsk | Verdict:
+def _to_ask(
+    batch: Batch, row: Subject, asks: dict[int, RegistrationToAsk | Verdict]
+) -> RegistrationToAsk | ConnectionToAsk | Verdict:
+    """What to ask of this row. `asks` are those of its batch's registrations that are known."""
     registration = registration_of(row)
-    ask = health.registration_to_ask(registration, batch.credentials.get(registration.pk))
+    if registration.pk not in asks:
+        asks[registration.pk] = health.registration_to_ask(registration, batch.credentials.get(registration.pk))
+    ask = asks[registration.pk]
     return health.connection_to_ask(row, ask) if isinstance(row, Connection) else ask
 
 

@@ -201,5 +201,5 @@ def _listed(grant: AdminGrant) -> frozenset[str]:
     ask = registration_to_ask(registration, registration.credentials.current().first())
     if isinstance(ask, Verdict) or ask.client_id != grant.client_id:
         raise EntraUnreachable("The registration cannot ask Microsoft now.")
-    token = EntraClient(ask.cloud, str(grant.tid), ask.client_id, ask.secret).app_token()
+    token = ask.client(str(grant.tid)).app_token()
     return GraphClient(ask.cloud, token.value).granted_to_everybody(ask.client_id)

@@ -17,7 +17,7 @@ from tenants.scopes import request_scopes
 
 from . import approval, attempts, mails, pins
 from .attempts import CannotStart, Started
-from .entra import EntraClient, Grant
+from .entra import Grant
 from .errors import AnswerRejected, EntraError, EntraRefused, EntraUnreachable
 from .graph import NO_MAILBOX, GraphClient, GraphRefused
 from .health import (
@@ -69,8 +69,7 @@ def start(link: Link) -> Started:
     directory = pins.directory_of(link)
     try:
         ask = _ready(registration, credential)
-        client = EntraClient(ask.cloud, directory, ask.client_id, ask.secret)
-        flow = client.begin(
+        flow = ask.client(directory).begin(
             scopes=request_scopes(names, ask.cloud), redirect_uri=registration.redirect_uri, login_hint=link.account
         )
     except (_NotReady, EntraRefused) as trouble:
@@ -157,7 +156,7 @@ def _redeem(
     attempt: ConsentAttempt, ask: RegistrationToAsk, flow: Mapping[str, Any], answer: Mapping[str, str]
 ) -> Grant:
     attempts.demand_unchanged(attempt)
-    return EntraClient(ask.cloud, attempt.directory, ask.client_id, ask.secret).redeem(flow, answer)
+    return ask.client(attempt.directory).redeem(flow, answer)
 
 
 def _is_spreading(attempt: ConsentAttempt, trouble: Exception) -> bool:

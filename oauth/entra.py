@@ -24,7 +24,7 @@ from tenants.models.registration import DOMAIN
 from tenants.scopes import OIDC
 
 from .errors import CODES, AnswerRejected, EntraRefused, EntraUnreachable
-from .exchange import VISIBLE, Exchange, refusal, text_in, token_in
+from .exchange import VISIBLE, Exchange, Request, refusal, text_in, token_in
 from .http import GUID, HttpClient, client_for
 from .id_token import Identity, identity_of
 from .question import Question
@@ -88,6 +88,8 @@ class EntraClient:
         self._client_id = client_id
         self._secret = secret
         self._http = http or client_for(cloud)
+        self._exchange = Exchange(self._http, cloud)
+        self._app: ConfidentialClientApplication | None = None
 
     def app_token(self) -> AppToken:
         """A fresh token of the application itself: proof that client ID, directory and secret fit together."""
@@ -99,21 +101,20 @@ class EntraClient:
         if self._directory in FOR_MANY:
             raise EntraRefused(CODES[50059])  # an application signs in to one directory; no need to ask
         scope = f"https://{self._cloud.graph_host}/.default"
-        exchange = self._exchange(lambda app: app.acquire_token_for_client([scope]))
-        return Question(exchange, _app_token)
+        request = self._made(lambda app: app.acquire_token_for_client([scope]))
+        return Question(self._exchange, request, _app_token)
 
     @sensitive_variables()
     def begin(self, *, scopes: Sequence[str], redirect_uri: str, login_hint: str = "") -> dict[str, Any]:
         """MSAL's flow, to be sealed until its answer comes. The browser is sent to its auth_uri."""
-        exchange = Exchange(self._http, self._cloud)
-        flow = self._msal(exchange).initiate_auth_code_flow(
+        flow = self._msal().initiate_auth_code_flow(
             list(scopes),
             redirect_uri=redirect_uri,
             response_mode="form_post",
             login_hint=login_hint or None,
             prompt=None if login_hint else "select_account",
         )
-        return {**flow, "issuer": exchange.issuer, "names_issuer": exchange.names_issuer}
+        return {**flow, "issuer": self._exchange.issuer, "names_issuer": self._exchange.names_issuer}
 
     def approval_uri(self, *, scopes: Sequence[str], redirect_uri: str, state: str) -> str:
         """Where an administrator consents to these scopes for a whole directory (Microsoft, "v2-admin-consent").
@@ -147,16 +148,16 @@ class EntraClient:
             raise AnswerRejected("code", "The answer holds neither a code nor an error.")
         directory = self._directory_named()
         code = {"code": fields["code"], "state": fields["state"]}
-        exchange = self._exchange(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code))
+        request = self._made(lambda app: app.acquire_token_by_auth_code_flow(dict(flow), code))
 
         def signed_in(got: Mapping[str, Any]) -> Grant:
             refresh_token = token_in(got, "refresh_token")
             if not refresh_token:
                 raise AnswerRejected("refresh_token", "Microsoft granted no lasting access (offline_access).")
-            identity = self._identity(got, exchange, nonce=flow["nonce"], directory=directory)
+            identity = self._identity(got, nonce=flow["nonce"], directory=directory)
             return Grant(refresh_token, _granted(got, flow["scope"]), identity, token_in(got, "access_token"))
 
-        return Question(exchange, signed_in).ask()
+        return Question(self._exchange, request, signed_in).ask()
 
     @sensitive_variables()
     def refresh(self, refresh_token: str, scopes: Sequence[str]) -> Grant:
@@ -169,47 +170,50 @@ class EntraClient:
     @sensitive_variables()
     def refresh_question(self, refresh_token: str, scopes: Sequence[str]) -> Question[Grant]:
         """The same, still to be asked."""
-        exchange = self._exchange(lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)))
+        request = self._made(lambda app: app.acquire_token_by_refresh_token(refresh_token, list(scopes)))
 
         def refreshed(got: Mapping[str, Any]) -> Grant:
             is_named = bool(got.get("id_token"))
-            identity = self._identity(got, exchange, nonce=None, directory=self._directory) if is_named else None
+            identity = self._identity(got, nonce=None, directory=self._directory) if is_named else None
             return Grant(token_in(got, "refresh_token") or refresh_token, _granted(got, scopes), identity)
 
-        return Question(exchange, refreshed, judges_grant=True)
+        return Question(self._exchange, request, refreshed, judges_grant=True)
 
     @sensitive_variables()
-    def _exchange(self, call: Callable[[ConfidentialClientApplication], object]) -> Exchange:
-        """What this call wants sent."""
-        exchange = Exchange(self._http, self._cloud)
-        app = self._msal(exchange)
-        trouble = ""
+    def _made(self, call: Callable[[ConfidentialClientApplication], object]) -> Request:
+        """What MSAL wants sent for this call."""
+        app, trouble = self._msal(), ""
         try:
             call(app)
         except MSAL_TROUBLE as exc:
             # Often it is about the answer, of which MSAL is told nothing.
             trouble = type(exc).__name__
-        if not exchange.is_made:
+        request = self._exchange.take()
+        if request is None:
             logger.error("MSAL gave up before it had asked: %s", trouble)
             raise EntraUnreachable("Microsoft could not be asked.")
-        return exchange
+        return request
 
     @sensitive_variables()
-    def _msal(self, exchange: Exchange) -> ConfidentialClientApplication:
-        # A new one each time: an app object answers from its own caches, and what died at Microsoft would look alive.
+    def _msal(self) -> ConfidentialClientApplication:
+        # It asks anew each time: it keeps no token, and of answers it is told nothing that it could keep.
+        if self._app is not None:
+            return self._app
         self._demand_directory()
         try:
-            return ConfidentialClientApplication(
+            self._app = ConfidentialClientApplication(
                 self._client_id,
                 client_credential=self._secret,
                 authority=self._cloud.authority(self._directory),
                 instance_discovery=False,
                 azure_region=False,  # or a variable of the environment could name another host
                 token_cache=_NoCache(),
-                http_client=exchange,
+                http_client=self._exchange,
             )
         except MSAL_TROUBLE as exc:
             trouble = type(exc).__name__
+        else:
+            return self._app
         logger.error("MSAL does not take the discovery document of cloud %s: %s", self._cloud.key, trouble)
         raise EntraUnreachable("Microsoft's discovery document cannot be used.")
 
@@ -230,11 +234,11 @@ class EntraClient:
             raise EntraRefused(CODES[900023])  # it would become part of an address, so nobody is asked
 
     @sensitive_variables()
-    def _identity(self, got: Mapping[str, Any], exchange: Exchange, *, nonce: str | None, directory: str) -> Identity:
+    def _identity(self, got: Mapping[str, Any], *, nonce: str | None, directory: str) -> Identity:
         identity = identity_of(
             got.get("id_token"),
             client_id=self._client_id,
-            issuer=exchange.issuer,
+            issuer=self._exchange.issuer,
             directory=directory,
             nonce=nonce,
         )

@@ -1,8 +1,9 @@
 """Exchange: what stands between MSAL and the network for one question, and reads Microsoft's raw answer to it."""
 
 import re
+import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -20,8 +21,16 @@ VISIBLE = re.compile(r"[\x21-\x7e]+")
 ANSWERED = Answer(200, "{}", {})
 
 
+@dataclass(frozen=True)
+class Request:
+    """What MSAL wants sent to the token endpoint: where, and with what."""
+
+    url: str
+    given: Mapping[str, Any] = field(repr=False)
+
+
 class Exchange:
-    """MSAL's http_client for one app object: it keeps what MSAL wants sent to the token endpoint, for `send()`.
+    """MSAL's http_client for one app object: what MSAL wants sent to the token endpoint is taken from here and sent.
 
     We judge the raw answer ourselves, so MSAL, which would read it again, decode it and log what it cannot read, gets
     none of it: it is told at once that one came. What is no answer (429, 5xx, not a JSON object) ends here in our own
@@ -33,9 +42,7 @@ class Exchange:
         self._cloud = cloud
         self.issuer = ""  # may hold "{tenantid}"
         self.names_issuer = False  # in every answer that a browser brings (RFC 9207)
-        self.response = ANSWERED
-        self.answer: dict[str, Any] = {}
-        self._request: tuple[str, dict[str, Any]] | None = None
+        self._of_this_thread = threading.local()
 
     def get(self, url: str, **kwargs: Any) -> Answer:
         response, document = self._usable(lambda: self._http.get(url, **kwargs))
@@ -56,22 +63,19 @@ class Exchange:
         self.names_issuer = document.get("authorization_response_iss_parameter_supported") is True
         return response
 
-    @property
-    def is_made(self) -> bool:
-        """Has MSAL said what it wants sent?"""
-        return self._request is not None
-
     def post(self, url: str, **kwargs: Any) -> Answer:
-        self._request = url, kwargs
+        self._of_this_thread.request = Request(url, kwargs)
         return ANSWERED
 
+    def take(self) -> Request | None:
+        """What MSAL wanted sent, as this thread had it make it, and nobody else gets it again."""
+        request: Request | None = self._of_this_thread.__dict__.pop("request", None)
+        return request
+
     @sensitive_variables()
-    def send(self) -> None:
-        """Send what MSAL wants sent and keep the raw answer. Raises EntraUnreachable."""
-        if self._request is None:
-            raise EntraUnreachable("Microsoft could not be asked.")
-        url, kwargs = self._request
-        self.response, self.answer = self._usable(lambda: self._http.post(url, **kwargs))
+    def send(self, request: Request) -> tuple[Answer, dict[str, Any]]:
+        """The raw answer, and the JSON object in it. Raises EntraUnreachable."""
+        return self._usable(lambda: self._http.post(request.url, **request.given))
 
     def close(self) -> None:
         """Nothing to close: the connections are the process's."""

@@ -15,7 +15,7 @@ from tenants.fields import SecretUnreadable
 from tenants.models import AppRegistration, Credential
 from tenants.scopes import CATALOGUE, IMAP
 
-from .entra import Grant
+from .entra import EntraClient, Grant
 from .errors import CODES, ERRORS, SUBERRORS, EntraRefused, Fault
 from .kinds import (
     NO_SECRET,
@@ -66,6 +66,14 @@ class RegistrationToAsk:
     secret: str = field(repr=False)
     name: str
     hint: str
+    _clients: dict[str, EntraClient] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @sensitive_variables()
+    def client(self, directory: str) -> EntraClient:
+        """The registration's voice in that directory: made once, for to make it costs as much as to ask."""
+        if directory not in self._clients:
+            self._clients[directory] = EntraClient(self.cloud, directory, self.client_id, self.secret)
+        return self._clients[directory]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.views.decorators.debug import sensitive_variables
 
-from .entra import AppToken, EntraClient, Grant
+from .entra import AppToken, Grant
 from .errors import EntraError, EntraRefused, EntraUnreachable
 from .health import (
     BEFORE_ASKING,
@@ -88,7 +88,7 @@ class RegistrationLook(Look[RegistrationToAsk, AppToken]):
         ask = self._ask
         if not ask.directory:
             return _no_directory(ask.name)
-        return EntraClient(ask.cloud, ask.directory, ask.client_id, ask.secret).app_token_question()
+        return ask.client(ask.directory).app_token_question()
 
     def _answered(self, answer: AppToken) -> Verdict:
         return Verdict(ruled_out=RULED_OUT_BY_SIGN_IN)
@@ -112,9 +112,8 @@ class ConnectionLook(Look[ConnectionToAsk, Grant]):
 
     @sensitive_variables()
     def _make(self) -> Question[Grant]:
-        ask, app = self._ask, self._ask.registration
-        client = EntraClient(app.cloud, str(ask.tid), app.client_id, app.secret)
-        return client.refresh_question(ask.refresh_token, ask.scopes)
+        ask = self._ask
+        return ask.registration.client(str(ask.tid)).refresh_question(ask.refresh_token, ask.scopes)
 
     @sensitive_variables()
     def _answered(self, answer: Grant) -> Verdict:

@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 from django.views.decorators.debug import sensitive_variables
 
 from .errors import EntraError, EntraUnreachable
-from .exchange import Exchange, refusal, token_in
+from .exchange import Exchange, Request, refusal, token_in
+from .http import Answer
 
 Answered = TypeVar("Answered")
 
@@ -19,31 +20,38 @@ class Question(Generic[Answered]):
     """
 
     def __init__(
-        self, exchange: Exchange, judge: Callable[[Mapping[str, Any]], Answered], *, judges_grant: bool = False
+        self,
+        exchange: Exchange,
+        request: Request,
+        judge: Callable[[Mapping[str, Any]], Answered],
+        *,
+        judges_grant: bool = False,
     ) -> None:
         self._exchange = exchange
+        self._request = request
         self._judge = judge
         self._judges_grant = judges_grant
-        self._problem: EntraError | None = None
+        self._came: tuple[Answer, dict[str, Any]] | EntraError = EntraUnreachable("Microsoft was not asked.")
 
+    @sensitive_variables()
     def wait(self) -> None:
         """Send it and wait for the answer: the only step that does. Raises nothing; `answer()` tells what came."""
         try:
-            self._exchange.send()
+            self._came = self._exchange.send(self._request)
         except EntraError as problem:
-            self._problem = problem.with_traceback(None)  # whose frames hold secrets, and this object
+            self._came = problem.with_traceback(None)  # whose frames hold secrets, and this object
 
     @property
     def is_granted(self) -> bool:
         """Once it has been waited for: did Microsoft say yes?"""
-        return self._problem is None and self._exchange.response.status_code == 200
+        return not isinstance(self._came, EntraError) and self._came[0].status_code == 200
 
     @sensitive_variables()
     def answer(self) -> Answered:
         """What the answer comes to. Raises EntraRefused, EntraUnreachable and AnswerRejected."""
-        if self._problem is not None:
-            raise self._problem
-        response, got = self._exchange.response, self._exchange.answer
+        if isinstance(self._came, EntraError):
+            raise self._came
+        response, got = self._came
         if response.status_code != 200 or "error" in got:
             after = response.retry_after
             raise refusal(response.status_code, got, judges_grant=self._judges_grant, retry_after=after)

@@ -11,6 +11,8 @@ from tenants.models.watched import Watched
 
 from ..signals import disconnected
 
+A_TURN = 10  # connections of one tenant: few, so that nobody waits long, and enough to share what a registration costs
+
 
 class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
     def live(self) -> Self:
@@ -23,8 +25,8 @@ class ConnectionQuerySet(TenantScopedQuerySet["Connection"]):
         )
 
     def next_turn(self, tenant_id: int) -> int:
-        """Which of its tenant's connections one made now is."""
-        return self.filter(tenant=tenant_id).count()
+        """In which of its tenant's turns one made now is looked at."""
+        return self.filter(tenant=tenant_id).count() // A_TURN
 
     def disconnect(self) -> list["Connection"]:
         """End these on purpose: never looked at again, their tokens shredded. Those that were not ended before.
@@ -72,14 +74,14 @@ class Connection(Watched):
     turn = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="Which of its tenant's connections it is: a sweep takes the first of every tenant, then the second.",
+        help_text="A sweep takes the first ten of every tenant, then its next ten.",
     )
 
     objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         ordering = ["address"]
-        indexes = [models.Index(fields=["last_sweep", "turn", "id"], name="connection_sweep_in_turn")]
+        indexes = [models.Index(fields=["last_sweep", "turn", "registration", "id"], name="connection_sweep_by_turn")]
         constraints = [models.UniqueConstraint("registration", "tid", "oid", name="connection_account_once")]
 
     def __str__(self) -> str:

@@ -371,8 +371,10 @@ def test_batches_are_bounded_and_in_order(world, monkeypatch):
     make_many(world.registration, 6)
     sweep = Sweep.objects.start_manual()
     look_at(claim_and_die(sweep))
-    turns = [[row.turn for row in claim_and_die(sweep).rows] for _ in range(2)]
-    assert turns == [[0, 1, 2, 3], [4, 5]]
+    first, second = (claim_and_die(sweep).rows for _ in range(2))
+    assert [row.pk for row in first] == sorted(row.pk for row in first)
+    assert (len(first), len(second)) == (4, 2)
+    assert max(row.pk for row in first) < min(row.pk for row in second)
 
 
 def test_a_turn_ends_when_its_time_is_up(world):

@@ -3,6 +3,7 @@
 import json
 import logging
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -13,7 +14,6 @@ from django.utils import timezone
 
 from oauth.entra import EntraClient
 from oauth.errors import EntraError, EntraRefused, EntraUnreachable
-from oauth.exchange import Exchange
 from oauth.http import HttpClient
 from tenants.clouds import BUILT_IN
 from tenants.scopes import request_scopes
@@ -60,15 +60,19 @@ def test_every_verdict_is_asked_for_anew(contoso):
     assert len(contoso.asked_for("refresh_token")) == 3
 
 
-def test_not_even_one_app_object_remembers_a_token(contoso):
-    exchange = Exchange(HttpClient(contoso.cloud), contoso.cloud)
-    app = contoso.client._msal(exchange)
-    for _ in range(2):
-        exchange.answer = {}
-        app.acquire_token_for_client([f"https://{contoso.cloud.graph_host}/.default"])
-        exchange.send()
-        assert "access_token" in exchange.answer
-    assert len(contoso.asked_for("client_credentials")) == 2
+def test_one_client_asked_by_many_threads_mixes_nothing_up(contoso):
+    people = [contoso.person, *(contoso.microsoft.add_person(contoso.directory, f"P{n}", f"p{n}@x") for n in range(7))]
+    tokens = {}
+    for contoso.person in people:
+        tokens[contoso.person["oid"]] = contoso.grant().refresh_token
+    client = contoso.client_with()
+
+    def whose(token):
+        return client.refresh(token, contoso.scopes).identity.oid
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(whose, tokens.values())) == list(tokens)
+        assert list(threads.map(whose, tokens.values())) == list(tokens)
 
 
 def test_a_secret_that_just_died_is_seen_at_once(contoso):
