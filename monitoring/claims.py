@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from oauth.models import Connection
@@ -100,7 +101,10 @@ def registrations(sweep: Sweep) -> QuerySet[Any]:
 
 def connections(sweep: Sweep) -> QuerySet[Any]:
     """Those still to be asked: their registration has been looked at and nothing is wrong with it."""
-    told = before(sweep, sweep.connections()).filter(registration__last_sweep__gte=sweep.pk)
+    # "+ 0", or PostgreSQL, whose statistics know of no registration that is so far, starts from these each time and
+    # sorts all that they have.
+    is_told: Any = GreaterThanOrEqual(F("registration__last_sweep") + 0, sweep.pk)
+    told = before(sweep, sweep.connections()).filter(is_told)
     return told.exclude(token_status=Connection.TokenStatus.DEAD).exclude(in_vain())
 
 

@@ -2,11 +2,12 @@
 
 import logging
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,8 @@ from .tries import TRIES, pause_after
 
 logger = logging.getLogger(__name__)
 
+PREPARED = 3  # questions that are ready for each that may be in flight
+
 
 @dataclass(frozen=True, eq=False)
 class Looked:
@@ -47,6 +50,7 @@ class _Task:
 
     batch: Batch
     row: Subject
+    door: Door
     ask: Any = field(repr=False)
     look: Look[Any, Any] | None = None
     looked: Looked | None = None
@@ -62,54 +66,69 @@ class Crew:
     def __init__(self, breaker: Breaker, pace: Pace) -> None:
         self._breaker = breaker
         self._pace = pace
-        self._threads = ThreadPoolExecutor(settings.CHECKS_IN_FLIGHT, thread_name_prefix="look")
-        self._number = 0
+        self._threads: list[Thread] = []
+        self._rows: deque[tuple[Batch, Subject, dict[int, RegistrationToAsk | Verdict]]] = deque()
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._done: SimpleQueue[_Task | Looked] = SimpleQueue()
-        self._turns = Turns()
         self._is_stopping = False
+        self._turns = Turns()
         self.in_air = 0
 
     def begin(self, batch: Batch) -> None:
-        now = timezone.now()
         asks: dict[int, RegistrationToAsk | Verdict] = {}
-        for row in batch.rows:
-            self.in_air += 1
-            come_again = self._pace.admit(door_of(row), now)
-            todo = _unasked(batch, row, come_again) if come_again else self._begun(batch, row, asks)
-            if isinstance(todo, Looked):
-                self._done.put(todo)
-            else:
-                self._tasks.put(todo)
-        while self._number < min(self._tasks.qsize(), settings.CHECKS_IN_FLIGHT):
-            self._number += 1
-            self._threads.submit(self._work)
+        self._rows.extend((batch, row, asks) for row in batch.rows)
+        self.in_air += len(batch.rows)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make questions for those who are next, so that the threads have something to do whatever we wait for."""
+        with self._turns.first:
+            while self._rows and self._tasks.qsize() < PREPARED * settings.CHECKS_IN_FLIGHT:
+                self._prepare(*self._rows.popleft())
+        while len(self._threads) < min(self._tasks.qsize(), settings.CHECKS_IN_FLIGHT):
+            # Plain ones: at the process's end, an executor's would be waited for, and these wait for tasks.
+            self._threads.append(Thread(target=self._work, name="look", daemon=True))
+            self._threads[-1].start()
+
+    def _prepare(self, batch: Batch, row: Subject, asks: dict[int, RegistrationToAsk | Verdict]) -> None:
+        door = door_of(row)
+        come_again = self._pace.admit(door, timezone.now())
+        if come_again or self._is_stopping:
+            self._done.put(_unasked(batch, row, come_again))
+        elif isinstance(todo := self._begun(batch, row, door, asks), Looked):
+            self._done.put(todo)
+        else:
+            self._tasks.put(todo)
 
     def collect(self, most: int, seconds: float) -> list[Looked]:
         """What is done, up to so many: waits a while for the first and takes what else there is."""
+        self.prepare()
         found: list[_Task | Looked] = []
         with suppress(Empty):
             found.append(self._done.get(timeout=seconds))
             while len(found) < most:
                 found.append(self._done.get_nowait())
         self.in_air -= len(found)
-        return [done if isinstance(done, Looked) else self._judged(done) for done in found]
+        with self._turns.first:
+            return [done if isinstance(done, Looked) else self._judged(done) for done in found]
 
     def stop(self) -> None:
         """Begin no further look; what was handed in comes back unasked."""
         self._is_stopping = True
 
     def close(self) -> None:
-        for _ in range(self._number):
+        """Send the threads home: each when it has its answer."""
+        for _ in self._threads:
             self._tasks.put(None)
-        self._threads.shutdown(wait=False)
 
-    def _begun(self, batch: Batch, row: Subject, asks: dict[int, RegistrationToAsk | Verdict]) -> _Task | Looked:
+    def _begun(
+        self, batch: Batch, row: Subject, door: Door, asks: dict[int, RegistrationToAsk | Verdict]
+    ) -> _Task | Looked:
         try:
             ask = _without_asking(batch, row) or _to_ask(batch, row, asks)
             if isinstance(ask, Verdict | NoAnswer):
                 return Looked(batch, _result(batch, row, ask))
-            return _Task(batch, row, ask, look_at(ask) if ask.cloud.built_in else None)
+            return _Task(batch, row, door, ask, look_at(ask) if ask.cloud.built_in else None)
         except Exception as problem:
             return _broken(batch, row, problem)
 
@@ -120,13 +139,13 @@ class Crew:
                     self._wait(task)
                 except Exception as problem:
                     task.looked = _broken(task.batch, task.row, problem)
-            self._done.put(task)
+                self._done.put(task)
 
     def _wait(self, task: _Task) -> None:
         batch, row = task.batch, task.row
         now, cloud = timezone.now(), registration_of(row).cloud
         is_down = cloud in self._breaker.down and not batch.is_probe
-        closed_until = self._pace.closed_until(door_of(row), now)
+        closed_until = self._pace.closed_until(task.door, now)
         if self._is_stopping or is_down or closed_until or now - batch.begun > BEGIN_WITHIN:
             task.looked = _unasked(batch, row, closed_until)
             return
@@ -148,7 +167,7 @@ class Crew:
         except Exception as problem:
             return _broken(batch, row, problem)
         if isinstance(outcome, NoAnswer) and outcome.throttled:
-            self._pace.close(door_of(row), timezone.now() + pause_after(batch.sweep, outcome, 0))
+            self._pace.close(task.door, timezone.now() + pause_after(batch.sweep, outcome, 0))
         return Looked(batch, _result(batch, row, outcome), was_asked=True, sealed=sealed)
 
 
@@ -172,13 +191,6 @@ def door_of(row: Subject) -> Door:
     if isinstance(row, AppRegistration):
         return row.pk, row.directory.lower()
     return row.registration_id, str(row.tid)
-
-
-def look(batch: Batch) -> list[Looked]:
-    """Look at all of one batch."""
-    crew = Crew(Breaker(), Pace(settings.CHECKS_PER_SECOND))
-    crew.begin(batch)
-    return [looked for _ in iter(lambda: crew.in_air, 0) for looked in crew.collect(len(batch.rows), 1.0)]
 
 
 def _result(batch: Batch, row: Subject, outcome: Verdict | NoAnswer | None) -> Result:

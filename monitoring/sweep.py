@@ -4,7 +4,6 @@ One worker has several hundred rows in hand: while Microsoft is asked about some
 saved, so that neither the network nor the database is waited for.
 """
 
-import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from .looks import Crew, Looked
 from .models import Sweep
 from .outages import Breaker
 from .pacing import Pace
+from .process import set_to_sweep
 from .saves import save
 
 __all__ = ["has_work", "is_held", "work"]
@@ -45,7 +45,7 @@ def work(sweep_id: int, *, seconds: float = float("inf")) -> Iterator[int]:
     sweep, until = Sweep.objects.running().filter(pk=sweep_id).first(), time.monotonic() + seconds
     if sweep is None:
         return
-    with Turn(sweep) as turn:
+    with set_to_sweep(), Turn(sweep) as turn:
         while (is_on := time.monotonic() < until) or turn.in_air:
             if is_on and turn.has_room and turn.claim():
                 continue
@@ -67,8 +67,6 @@ class Turn:
         self._claim_after = 0.0
 
     def __enter__(self) -> Self:
-        # What a process is made of stays; to be walked through for garbage all night, it costs a twelfth of the night.
-        gc.freeze()
         return self
 
     def __exit__(
@@ -76,10 +74,11 @@ class Turn:
     ) -> None:
         self._crew.stop()
         until = time.monotonic() + LAST_ANSWERS
-        while self.in_air and time.monotonic() < until:
-            self.save()
-        self._crew.close()
-        gc.unfreeze()
+        try:
+            while self.in_air and time.monotonic() < until:
+                self.save()
+        finally:
+            self._crew.close()
 
     @property
     def in_air(self) -> int:
@@ -87,9 +86,10 @@ class Turn:
 
     @property
     def has_room(self) -> bool:
-        return self.in_air < claims.BATCH and time.monotonic() >= self._claim_after
+        return self.in_air < claims.BATCH + settings.CHECKS_IN_FLIGHT and time.monotonic() >= self._claim_after
 
     def claim(self) -> bool:
+        self._crew.prepare()
         self._breaker.refresh()
         batch = claims.claim(self._sweep)
         if batch is None or self._pace.has_sent_back:  # what was sent back comes in drops; gather some
@@ -108,6 +108,7 @@ class Turn:
             self._tell_breaker(some)
             looks += some
         if looks:
+            self._crew.prepare()
             maybe_crash("sweep.looked")
             down = self._breaker.down
             counted = [_uncounted(one) if registration_of(one.result.row).cloud in down else one for one in looks]

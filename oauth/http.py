@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from urllib3 import BaseHTTPResponse, HTTPSConnectionPool, Timeout
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError, SSLError
-from urllib3.util import Url, parse_url
+from urllib3.util import Retry, Url, parse_url
 
 from tenants.clouds import Cloud
 
@@ -32,6 +32,7 @@ DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 DISCOVERY_LIFETIME = 3600
 MAX_DISCOVERED = 20_000  # a night's directories, at about a kilobyte each
 LEAST_KEPT = 32
+_NEVER_AGAIN = Retry.from_int(False, redirect=False)
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
@@ -160,7 +161,7 @@ class HttpClient:
             body=form,
             headers=headers,
             timeout=self._timeout,
-            retries=False,
+            retries=_NEVER_AGAIN,
             redirect=False,
             preload_content=False,
             decode_content=False,  # we ask for no compression, so a small answer cannot unpack into a large one
@@ -231,19 +232,28 @@ class Turns:
     """Lets one of many threads compute at a time and any number wait for an answer: enter it around what a thread does.
 
     There is one interpreter, and a thread that queues for it wakes up every few milliseconds to ask; one that waits
-    here sleeps.
+    here sleeps. One thread may go `first`: it waits for nobody but the one whose turn it is.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._gate = threading.Lock()
+        self._turn = threading.Lock()
+        self.first = self._turn
+
+    def take(self) -> None:
+        with self._gate:
+            self._turn.acquire()
+
+    def give(self) -> None:
+        self._turn.release()
 
     def __enter__(self) -> None:
-        self._lock.acquire()
-        _own.turns = self._lock
+        self.take()
+        _own.turns = self
 
     def __exit__(self, *_: object) -> None:
         _own.turns = None
-        self._lock.release()
+        self.give()
 
 
 _own = threading.local()
@@ -254,11 +264,11 @@ class _OthersTurn:
 
     def __enter__(self) -> None:
         if (turns := getattr(_own, "turns", None)) is not None:
-            turns.release()
+            turns.give()
 
     def __exit__(self, *_: object) -> None:
         if (turns := getattr(_own, "turns", None)) is not None:
-            turns.acquire()
+            turns.take()
 
 
 _others_turn = _OthersTurn()

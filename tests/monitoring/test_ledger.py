@@ -15,14 +15,14 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from monitoring import claims, looks, saves
+from monitoring import claims, saves
 from monitoring import sweep as ledger
 from monitoring.models import Finding, Sweep
 from oauth.models import Connection
 from oauth.signals import Observation, observed
 from tenants.models import AppRegistration
 from tests.factories import make_connection
-from tests.leases import lapse
+from tests.leases import lapse, look
 
 from .conftest import World, check, work
 
@@ -36,7 +36,7 @@ def claim_and_die(sweep: Sweep) -> claims.Batch:
 
 def look_at(batch: claims.Batch) -> None:
     """What a worker does with a batch in the end, in time or not."""
-    saves.save(batch.sweep, looks.look(batch))
+    saves.save(batch.sweep, look(batch))
 
 
 def refreshes(world: World) -> Counter[str]:
@@ -357,7 +357,7 @@ def test_a_healthy_batch_takes_few_queries(world):
     look_at(claim_and_die(sweep))
     with CaptureQueriesContext(database) as queries:
         batch = claim_and_die(sweep)
-        looked = looks.look(batch)
+        looked = look(batch)
         saves.save(sweep, looked)
     real = [
         query["sql"] for query in queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))

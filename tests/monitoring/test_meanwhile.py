@@ -7,13 +7,14 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from monitoring import alerts, claims, findings, looks, saves
+from monitoring import alerts, claims, findings, saves
 from monitoring.models import Delivery, DeliveryAlert, Finding, Sweep
 from monitoring.tries import TRIES
 from oauth.models import Connection
 from tenants.admin.archiving import archive_registrations
 from tenants.models import AppRegistration, Tenant
 from tests.factories import make_credential, make_registration, make_tenant
+from tests.leases import look
 
 from .conftest import World, check, work
 
@@ -30,7 +31,7 @@ def told() -> list[tuple[str, int, int]]:
 def work_with(sweep: Sweep, meanwhile: Callable[[], object]) -> Sweep:
     """What a worker does; once, between looking at registrations and saving, something else happens."""
     while batch := claims.claim(sweep):
-        looked = looks.look(batch)
+        looked = look(batch)
         if meanwhile and isinstance(batch.rows[0], AppRegistration):
             meanwhile()
             meanwhile = lambda: None  # noqa: E731
