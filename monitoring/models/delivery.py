@@ -3,10 +3,11 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tenants.models import Tenant
-from tenants.models.outgoing import MAIL, Outgoing, OutgoingQuerySet
+from tenants.models.outgoing import LEASE, MAIL, Outgoing, OutgoingQuerySet
 from tenants.models.visibility import TenantScopedQuerySet
 
 from .alert import Alert
@@ -14,6 +15,7 @@ from .channel import Channel
 
 TO_ADDRESS, TO_CONTACT, TO_CHANNEL = "email:", "contact:", "channel:"  # how targets begin
 
+LONGEST_TRY = timedelta(minutes=1)  # at a channel; whoever has one in hand for longer has died of it
 PACE = timedelta(seconds=1)  # between two messages to one channel; more is more than Slack takes
 
 
@@ -44,8 +46,12 @@ class DeliveryQuerySet(OutgoingQuerySet["Delivery"]):
         return others.filter(target__startswith=TO_CHANNEL) if MAIL in lanes else others
 
     def may_go(self, row: "Delivery") -> bool:
-        """Of one channel never two within a second, whoever claims them."""
-        return row.lane == MAIL or bool(Channel.objects.filter(deliveries=row).pace(PACE))
+        """Of one channel never two within a second, nor one while the answer to another may still say "wait"."""
+        if row.lane == MAIL:
+            return True
+        just_now = Now() + LEASE - LONGEST_TRY
+        under_way = self.filter(channel=models.OuterRef("pk"), target=row.target, lease_until__gt=just_now)
+        return bool(Channel.objects.filter(deliveries=row).exclude(models.Exists(under_way)).pace(PACE))
 
     def send_again(self) -> list["Delivery"]:
         """Those that were set aside are due once more, for another three days; which those are."""

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from monitoring import channels, transports
 from monitoring.models import Channel, Delivery, Finding
 from monitoring.models.delivery import PACE
 from tenants import outbox
+from tenants.models.outgoing import LEASE
 from tests.factories import make_connection, make_registration, make_tenant
 from tests.tenants.smtp_server import no_mail_server
 from tests.world import make_channel
@@ -191,6 +193,30 @@ def test_two_senders_do_not_send_to_one_channel_within_a_second():
         first, second = make_test(channel), make_test(channel)
     assert Delivery.objects.claim(first.pk)
     assert Delivery.objects.claim(second.pk) is None
+
+
+def test_while_a_channel_may_still_say_wait_nothing_more_goes_there():
+    channel, other = make_channel(), make_channel(name="The other")
+    first, second, third = make_test(channel), make_test(channel), make_test(other)
+    claimed = Delivery.objects.claim(first.pk)
+    Channel.objects.update(next_at=None)  # a second has passed
+    assert Delivery.objects.claim(second.pk) is None
+    assert Delivery.objects.claim(third.pk)
+    outbox.Try(claimed).save()
+    Channel.objects.update(next_at=None)
+    assert Delivery.objects.claim(second.pk)
+
+
+def test_whoever_died_of_a_message_holds_its_channel_up_for_a_minute_only():
+    channel = make_channel()
+    first, second = make_test(channel), make_test(channel)
+    assert Delivery.objects.claim(first.pk)
+    Channel.objects.update(next_at=None)
+    mine = Delivery.objects.filter(pk=first.pk)
+    mine.update(lease_until=Now() + LEASE - timedelta(seconds=55))
+    assert Delivery.objects.claim(second.pk) is None
+    mine.update(lease_until=Now() + LEASE - timedelta(seconds=65))
+    assert Delivery.objects.claim(second.pk)
 
 
 def test_a_slow_receiver_holds_up_nobody_else(mailoutbox):
