@@ -27,6 +27,7 @@ from .models import Finding, Sweep
 from .observations import Subject
 
 BATCH = 500
+SUSPECTS = 50
 PROBE = 3  # rows of a cloud that did not answer, to see whether it does now
 LEASE = timedelta(minutes=4)
 BEGIN_WITHIN = timedelta(minutes=1)
@@ -45,17 +46,23 @@ class Batch:
     begun: datetime = field(default_factory=timezone.now)
 
 
-def claim(sweep: Sweep) -> Batch | None:
-    """What is to be looked at next, if there is anything: registrations, then their connections."""
+def claim(sweep: Sweep, *, has_others: bool = False) -> Batch | None:
+    """What is to be looked at next, if there is anything: registrations, then their connections.
+
+    What was tried before comes last, a few at a time, and never to a worker that `has_others` in hand: one of them may
+    be what its worker died of, and whatever a dying worker holds counts as tried.
+    """
     down = set() if is_given_up(sweep) else outages.down()
     for cloud in down & outages.to_probe() if down else ():
         batch = _probe(sweep, cloud)
         if batch is not None:
             return batch
-    for rows in (registrations(sweep), connections(sweep)):
-        batch = _claim(sweep, _without(rows, down), BATCH)
-        if batch is not None:
-            return batch
+    fresh, tried = Q(tries=0), Q(tries__gt=0)
+    for which, most in ((fresh, BATCH),) if has_others else ((fresh, BATCH), (tried, SUSPECTS)):
+        for rows in (registrations(sweep), connections(sweep)):
+            batch = _claim(sweep, _without(rows.filter(which), down), most)
+            if batch is not None:
+                return batch
     return None
 
 

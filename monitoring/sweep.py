@@ -91,7 +91,7 @@ class Turn:
     def claim(self) -> bool:
         self._crew.prepare()
         self._breaker.refresh()
-        batch = claims.claim(self._sweep)
+        batch = claims.claim(self._sweep, has_others=self.in_air > 0)
         if batch is None or self._pace.has_sent_back:  # what was sent back comes in drops; gather some
             self._claim_after = time.monotonic() + (SAVE_WITHIN if self.in_air else 0)
         if batch is None:

@@ -37,13 +37,18 @@ class ChannelForm(WholeRowForm, forms.ModelForm):
         help_texts = {
             "url": "Of a webhook: its https address. Of a chat or on-call service: the https address that the service "
             "gave you for incoming messages, or its Apprise address (such as pagerduty://…). It is a secret and never "
-            "shown again. Leave empty to keep what is stored.",
-            "addresses": "One address a line. For a channel by email only.",
+            "shown again.",
+            "addresses": "One address a line.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.place = self.instance.place
+        if "kind" in self.fields:
+            kind: Any = self.fields["kind"]
+            kind.choices = Channel.Kind.choices  # a row of buttons needs none for "nothing"
+        if "url" in self.fields and not self.instance._state.adding:
+            self.fields["url"].help_text = f"{self.fields['url'].help_text} Leave it empty to keep what is stored."
         if "tenant" in self.fields and not sees_platform(self.user):
             self.fields["tenant"].required = True
             self.fields["tenant"].error_messages["required"] = "Choose the tenant whose alerts go there."

@@ -12,7 +12,9 @@ class WholeRowForm:
     constraint_fields: ClassVar[dict[str, str]] = {}
 
     def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() - self.hidden_but_checked  # type: ignore[misc,no-any-return]
+        said: set[str] = set(self.errors)  # type: ignore[attr-defined]
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded - (self.hidden_but_checked - said)
 
     def _update_errors(self, errors: ValidationError) -> None:
         """Each error where the person can mend it: a constraint's at its field, a column's that is fixed above all."""

@@ -366,6 +366,21 @@ def test_a_healthy_batch_takes_few_queries(world):
     assert len(real) <= 12, "\n".join(sql[:200] for sql in real)
 
 
+def test_what_a_worker_died_with_comes_last_a_few_at_a_time_and_alone(world, monkeypatch):
+    monkeypatch.setattr(claims, "BATCH", 4)
+    monkeypatch.setattr(claims, "SUSPECTS", 2)
+    make_many(world.registration, 6)
+    sweep = Sweep.objects.start_manual()
+    look_at(claim_and_die(sweep))
+    died_with = {row.pk for row in claim_and_die(sweep).rows}
+    lapse(Connection)
+    look_at(claim_and_die(sweep))
+    assert claims.claim(sweep, has_others=True) is None
+    seen = [{row.pk for row in claim_and_die(sweep).rows} for _ in range(2)]
+    assert [len(rows) for rows in seen] == [2, 2]
+    assert seen[0] | seen[1] == died_with
+
+
 def test_batches_are_bounded_and_in_order(world, monkeypatch):
     monkeypatch.setattr(claims, "BATCH", 4)
     make_many(world.registration, 6)
