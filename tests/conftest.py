@@ -11,6 +11,28 @@ if TYPE_CHECKING:
     from tenants.clouds import Cloud
     from tests.microsoft import Microsoft
 
+PROCESSES = ("tests/config/", "tests/e2e/")  # in whose tests whole processes use the database
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--another-database",
+        action="store_true",
+        help="Only what sees the database: for a second run on another one, as all else would come out the same.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--another-database"):
+        blind = [item for item in items if not _sees_the_database(item)]
+        config.hook.pytest_deselected(items=blind)
+        items[:] = [item for item in items if item not in set(blind)]
+
+
+def _sees_the_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db") or item.nodeid.startswith(PROCESSES))
+
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
