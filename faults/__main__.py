@@ -18,7 +18,18 @@ from faults.servers import NotInstalled
 from faults.sizes import FULL, SHORT, Sizes
 from faults.table import Table
 
-ROUNDS = ("killing", "points", "brokers", "databases", "answering", "clocks", "mailing", "hooks", "baseline")
+ROUNDS = (
+    "killing",
+    "stopping",
+    "points",
+    "brokers",
+    "databases",
+    "answering",
+    "clocks",
+    "mailing",
+    "hooks",
+    "baseline",
+)
 
 
 def main() -> int:

@@ -50,6 +50,11 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
+    def ask(self, number: int) -> None:
+        """To its leader alone, who passes on what its children need to know."""
+        if self.ended is None:
+            os.kill(self.pid, number)
+
     def kill(self) -> None:
         if not self._is_over:  # its number may be somebody else's by now
             self.signal(signal.SIGKILL)

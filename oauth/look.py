@@ -1,5 +1,6 @@
 """Looks: asking Microsoft about one registration or one connection, in steps, without a database."""
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -25,7 +26,7 @@ Asked = TypeVar("Asked", RegistrationToAsk, ConnectionToAsk)
 Answered = TypeVar("Answered")
 
 
-class Look(Generic[Asked, Answered]):
+class Look(ABC, Generic[Asked, Answered]):
     """To make one is to make the question, `wait()` asks it, in any thread, and `outcome()` tells what came of it.
 
     Where the cloud is built in, only `wait()` waits for the network; of another, MSAL reads the discovery at first.
@@ -70,14 +71,15 @@ class Look(Generic[Asked, Answered]):
             return NoAnswer(why=str(problem), retry_after=problem.retry_after, throttled=problem.throttled)
         return NoAnswer(why=str(problem))
 
+    @abstractmethod
     def _make(self) -> Question[Answered] | Verdict:
-        raise NotImplementedError
+        """What to ask, or what is known without asking."""
 
-    def _answered(self, answer: Answered) -> Verdict:
-        raise NotImplementedError
+    @abstractmethod
+    def _answered(self, answer: Answered) -> Verdict: ...
 
-    def _refused(self, refusal: EntraRefused) -> Verdict | NoAnswer:
-        raise NotImplementedError
+    @abstractmethod
+    def _refused(self, refusal: EntraRefused) -> Verdict | NoAnswer: ...
 
 
 class RegistrationLook(Look[RegistrationToAsk, AppToken]):
