@@ -75,6 +75,16 @@ def backends_of(worker: str) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
+def is_busy(workers: Collection[str]) -> bool:
+    """Is one of them asking the database something at this moment?"""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = ANY(%s) AND state <> 'idle'",
+            [list(workers)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def lapse(backends: Collection[int] = (), *, older_than: float | None = None) -> None:
     """Let leases lapse that nobody can hold any more, for a run cannot wait for minutes each time.
 

@@ -15,6 +15,7 @@ from faults.site import Site, Worker, freeze, thaw
 from monitoring.models import Sweep
 from monitoring.schedule import night_due
 
+QUIET = 1.0  # seconds in which nobody asks the database anything
 BEAT = 1.0  # seconds between two rings of the reconciler; beat takes a minute
 
 
@@ -48,12 +49,21 @@ def hands(site: Site, *pools: str) -> list[Worker]:
 
 
 def release(site: Site, crew: Iterable[Worker]) -> None:
-    """For the next round, unless they still hold something of this one."""
+    """For the next round, unless they still hold something of this one, and once they are done with its last bells.
+
+    A reconciler that is still at it would begin a night in the next round's world before that is complete.
+    """
     for worker in crew:
         if leases.holds_anything(worker.name):
             worker.process.kill()
         else:
             site.idle.append(worker)
+    site.silence()
+    names, until = [worker.name for worker in site.idle], time.monotonic() + QUIET
+    while time.monotonic() < until:
+        if leases.is_busy(names):
+            until = time.monotonic() + QUIET
+        time.sleep(0.02)
 
 
 def dismiss(crew: Iterable[Worker]) -> None:
