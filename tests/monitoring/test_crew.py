@@ -28,12 +28,12 @@ def built_in(world: World, settings, monkeypatch) -> World:
 
 
 def test_connections_of_a_built_in_cloud_are_renewed_and_kept(built_in):
-    before = {connection.pk: connection.refresh_token for connection in Connection.objects.all()}
+    before = {connection.refresh_token.reveal("test") for connection in Connection.objects.all()}
     sweep = check()
     assert (sweep.planned, sweep.done, sweep.failed) == (4, 4, 0)
-    for connection in Connection.objects.all():
-        assert connection.token_status == "active"
-        assert connection.refresh_token != before[connection.pk]
+    after = Connection.objects.all()
+    assert [connection.token_status for connection in after] == ["active"] * 3
+    assert len({connection.refresh_token.reveal("test") for connection in after} - before) == 3
     assert not Finding.objects.exists()
 
 

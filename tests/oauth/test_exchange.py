@@ -5,6 +5,7 @@ import json
 import logging
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from oauth.entra import EntraClient
 from oauth.errors import AnswerRejected, EntraError, EntraRefused, EntraUnreachable
+from oauth.exchange import Exchange
 from oauth.http import HttpClient
 from tenants.clouds import Cloud
 
@@ -313,3 +315,13 @@ def test_a_body_that_is_no_json_is_not_logged(liar, caplog):
     with pytest.raises(EntraUnreachable) as caught:
         liar.refresh()
     assert "canary" not in f"{caplog.text} {caught.value!r}"
+
+
+def test_what_one_thread_had_made_no_other_takes(liar):
+    exchange = Exchange(HttpClient(liar.cloud), liar.cloud)
+    exchange.post("https://here.example/mine")
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(exchange.take).result() is None
+        other.submit(exchange.post, "https://here.example/theirs").result()
+    assert exchange.take().url == "https://here.example/mine"
+    assert exchange.take() is None
