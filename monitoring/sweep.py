@@ -119,7 +119,7 @@ class Turn:
     def wait(self) -> bool:
         """Wait for what may be looked at soon; False if there is nothing of the kind."""
         due = claims.next_due(self._sweep)
-        if due is None or not timezone.now() < due <= timezone.now() + WAIT:
+        if due is None or due > timezone.now() + WAIT:  # what has come due since it was last claimed is soon, too
             return False
         time.sleep(min(max((due - timezone.now()).total_seconds(), SAVE_WITHIN), WAIT.total_seconds()))
         return True

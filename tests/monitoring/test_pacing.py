@@ -8,6 +8,7 @@ import time_machine
 from django.utils import timezone
 
 from monitoring import claims
+from monitoring import sweep as ledger
 from monitoring.models import Sweep
 from monitoring.pacing import Pace
 from oauth.models import Connection
@@ -100,6 +101,16 @@ def test_a_429_closes_it_for_what_nobody_has_claimed_yet(world, settings, monkey
     assert len([oid for oid in refreshes(world) if oid != str(elsewhere.oid)]) <= 2
     waiting = Connection.objects.exclude(pk=elsewhere.pk)
     assert not waiting.filter(next_at=None).exists()
+
+
+def test_what_comes_due_after_the_last_claim_is_not_left_behind(world):
+    world.connect()
+    sweep = Sweep.objects.start_manual()
+    with ledger.Turn(sweep) as turn:
+        sweep.registrations().update(next_at=timezone.now())
+        assert turn.wait()
+        sweep.registrations().update(next_at=timezone.now() + timedelta(minutes=1))
+        assert not turn.wait()
 
 
 def test_small_tenants_do_not_wait_for_a_large_one(db, monkeypatch):
