@@ -105,6 +105,12 @@ def test_what_cannot_work_is_refused_with_the_reason(client, tenant, fields, wor
     assert not Channel.objects.exists()
 
 
+def test_a_missing_kind_is_said_once_and_nothing_is_no_kind(client, tenant):
+    form = client.post(reverse(ADD), entered(tenant=tenant.pk, kind="")).context["adminform"].form
+    assert form.errors["kind"] == ["Choose how its alerts are sent."]
+    assert [value for value, _ in form.fields["kind"].choices] == ["email", "apprise", "webhook"]
+
+
 def test_who_sees_the_platform_may_name_a_host_and_speak_for_all(platform):
     platform.post(reverse(ADD), entered(kind="apprise", url="mmosts://chat.example.com/token123"))
     channel = Channel.objects.get()
