@@ -24,13 +24,14 @@ class EntraPage(NamedTuple):
 
 
 def entra_page(finding: Finding) -> EntraPage | None:
-    """The page of the registration this concerns; None without one, and in a cloud that has no admin center.
+    """The page of the registration this concerns; None without one, or where there is none: not registered yet, or in a
+    cloud that has no admin center.
 
     It opens in the directory that the person is signed in to there.
     """
     registration = finding.about
     cloud = clouds().get(registration.cloud) if registration else None
-    if registration is None or cloud is None or not cloud.portal_host:
+    if registration is None or not registration.client_id or cloud is None or not cloud.portal_host:
         return None
     words, blade = "Registration in Entra", "Overview"
     if finding.credential or finding.kind in SECRETS | OTHER_CREDENTIALS:

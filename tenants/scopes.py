@@ -145,6 +145,19 @@ SCOPES = (
 )
 CATALOGUE = {scope.name: scope for scope in SCOPES}
 
+# IDs of the delegated permissions that no scope stands for: those always asked for.
+_ALWAYS_IDS = {
+    "MailboxSettings.Read": "87f447af-9fa4-4c32-9dfa-4a57a73d18ce",
+    "User.Read": "e1fe6dd8-ba31-4d61-89e7-88639da4683d",
+    "openid": "37f7f235-527c-4136-accd-4a02d197296e",
+    "profile": "14dad69e-099b-42c9-810b-d002981feec1",
+    "email": "64a6cdd6-aab1-4aaf-94b8-3cc8405e90d0",
+    "offline_access": "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+}
+# Microsoft Graph's delegated permissions that Tenantry knows, by name; IMAP's, POP's and SMTP's are listed there too.
+PERMISSION_IDS = {scope.permission: scope.permission_id for scope in SCOPES} | _ALWAYS_IDS
+_BY_ANY_NAME = {name.lower(): scope for scope in SCOPES for name in (scope.name, *scope.aliases)}
+
 # A permission on the left makes those on the right redundant.
 CONTAINS = {
     "Mail.ReadWrite": "Mail.Read",
@@ -156,6 +169,20 @@ CONTAINS = {
 
 class MixedFamilies(ValueError):
     """Scopes of two resources were asked for at once, which Microsoft refuses (AADSTS70011)."""
+
+
+class UnknownScope(ValueError):
+    """No scope of the catalogue is called so."""
+
+
+def scope_named(text: str) -> Scope:
+    """The scope of this name or alias, in whatever case; Aurinko's older names are aliases. Raises UnknownScope."""
+    try:
+        return _BY_ANY_NAME[text.strip().lower()]
+    except KeyError:
+        raise UnknownScope(
+            f"“{text.strip()}” is not a scope of the catalogue. It knows {', '.join(CATALOGUE)}."
+        ) from None
 
 
 def family_of(names: Collection[str]) -> str:
@@ -173,6 +200,11 @@ def permissions_for(names: Collection[str]) -> tuple[str, ...]:
     """The resource's permissions these scopes come to, each once, sorted; with those always asked for."""
     family = family_of(names)
     return tuple(sorted({*(CATALOGUE[name].permission for name in names), *ALWAYS[family]}))
+
+
+def permissions_listed(names: Collection[str]) -> tuple[str, ...]:
+    """The delegated permissions that an app registration lists for these scopes: what is asked for, then OpenID's."""
+    return (*permissions_for(names), *OIDC)
 
 
 def needs_admin(names: Collection[str]) -> bool:

@@ -147,6 +147,8 @@ def problem_with_directory(directory: str, registration: AppRegistration) -> str
 def missing_of(registration: AppRegistration, called: str) -> list[str]:
     """What a consent through this registration would fail for, each with the way out."""
     missing = []
+    if not registration.client_id:
+        missing.append(f"{called} has no client ID yet. Follow its Setup page first.")
     secret = registration.credentials.current().first()
     if secret is None:
         missing.append(f"{called} has no client secret yet. Paste one on its page first.")

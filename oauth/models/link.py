@@ -88,6 +88,8 @@ class Link(models.Model):
         APPROVAL = "approval", "approval by an administrator"
         RECONNECT = "reconnect", "reconnect"
         DISCONNECT = "disconnect", "disconnect"
+        SETUP = "setup", "set up"  # the steps in Entra, for the tenant's administrator
+        SECRET = "secret", "secret drop"  # noqa: S105  where that administrator enters client ID and secret
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     purpose = models.CharField(max_length=20, choices=Purpose.choices, default=Purpose.CONSENT, editable=False)

@@ -63,7 +63,9 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
 
     @admin.display(description="client ID, cloud", ordering="client_id")
     def client_id_and_cloud(self, registration: AppRegistration) -> Any:
-        identifier = format_html('<span class="identifier">{}</span>', registration.client_id)
+        identifier: Any = "not registered in Entra yet"
+        if registration.client_id:
+            identifier = format_html('<span class="identifier">{}</span>', registration.client_id)
         return stacked(identifier, self.cloud_name(registration))
 
     @admin.display(description="cloud", ordering="cloud")
@@ -112,17 +114,25 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
 
     @admin.display(description="return URLs")
     def return_urls_shown(self, registration: AppRegistration) -> Any:
-        return format_html_join("", '<div class="change">{}</div>', ((uri,) for uri in registration.return_urls)) or "-"
+        return _lines(registration.return_urls)
+
+    @admin.display(description="redirect URIs of your products")
+    def product_uris_shown(self, registration: AppRegistration) -> Any:
+        return _lines(registration.product_uris)
 
     # The form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         may_type = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         cloud = "cloud_name" if self._is_granted(obj) else "cloud"
+        uris = ["redirect_uri_to_copy", "product_uris" if may_type else "product_uris_shown"]
         secret = ["stored_secret", *(["secret", "secret_ends_on"] if may_type else [])]
         return [
             ("Registration", {"fields": ["tenant", "name", cloud, "audience", "directory", "client_id"]}),
-            ("Redirect URI", {"fields": ["redirect_uri_to_copy"]}),
+            (
+                "Redirect URIs",
+                {"fields": uris},
+            ),
             ("Client secret", {"fields": secret}),
             ("Scopes", {"fields": ["scopes" if may_type else "scopes_asked"]}),
             ("Return URLs", {"fields": ["return_urls" if may_type else "return_urls_shown"]}),
@@ -130,9 +140,8 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["redirect_uri_to_copy", "stored_secret", "scopes_asked", "return_urls_shown", "cloud_name"]
-        if obj:
-            fixed.append("tenant")
+        fixed = ["redirect_uri_to_copy", "stored_secret", "scopes_asked", "return_urls_shown", "product_uris_shown"]
+        fixed += ["cloud_name", *(["tenant"] if obj else [])]
         if self._is_granted(obj):
             fixed += ["cloud", "client_id"]
         return fixed
@@ -164,7 +173,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     def save_model(self, request: HttpRequest, obj: AppRegistration, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         form.save_scopes()
-        form.save_return_urls()
+        form.save_uris()
         form.save_secret()
         if change and form.cleaned_data["secret"]:
             self.message_user(request, "Press “Check now” to try the new secret; open findings close when it works.")
@@ -290,6 +299,10 @@ def _secrets(registration: AppRegistration) -> Panel:
         ],
         empty="None yet.",
     )
+
+
+def _lines(uris: list[str]) -> Any:
+    return format_html_join("", '<div class="change">{}</div>', ((uri,) for uri in uris)) or "-"
 
 
 def _end_day(credential: Credential) -> str:

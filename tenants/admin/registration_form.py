@@ -11,7 +11,7 @@ from tenants import clouds, scopes
 from tenants.models import AppRegistration, Credential, RedirectURI, ScopeSelection
 from tenants.models.credential import check_secret_value
 from tenants.models.registration import as_guid
-from tenants.return_urls import ReturnURLsField
+from tenants.redirect_uris import URIsField
 from tenants.sealed_forms import SealedInput
 
 from .display import day
@@ -53,7 +53,13 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         widget=ScopeBoxes,
         error_messages={"invalid_choice": "“%(value)s” is not a scope of the catalogue."},
     )
-    return_urls = ReturnURLsField(
+    product_uris = URIsField(
+        label="Redirect URIs of your products",
+        required=False,
+        help_text="Where your products have Microsoft send the people who sign in, one a line, such as Cypht's "
+        "CLIENT_URI. They are registered in Entra beside Tenantry's own, compared to the letter.",
+    )
+    return_urls = URIsField(
         label="Return URLs",
         required=False,
         help_text="Where a consent link may send the browser once a consent has ended, one a line: addresses of the "
@@ -68,7 +74,6 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         fields = ["tenant", "name", "cloud", "audience", "directory", "client_id", "alert_emails"]
         widgets = {"audience": forms.RadioSelect}
         error_messages = {
-            "client_id": {"required": "Paste the Application (client) ID from the registration's overview in Entra."},
             "name": {"required": "Give it the name it has in Entra."},
             "tenant": {"required": "Choose the tenant this registration belongs to."},
         }
@@ -79,6 +84,7 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         if self.instance.pk:
             self.stored = Credential.objects.current().filter(registration=self.instance).first()
             self.initial["scopes"] = self.instance.scope_names
+            self.initial["product_uris"] = self.instance.product_uris
             self.initial["return_urls"] = self.instance.return_urls
         if "client_id" in self.fields:  # room for the spaces and braces that are copied along
             self.fields["client_id"].widget.attrs.pop("maxlength", None)
@@ -126,6 +132,11 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
             self.add_error("secret_ends_on", "Enter the day this secret ends; Entra shows it in the Expires column.")
         if ends_on and not value and not self.stored and "secret" not in self.errors:
             self.add_error("secret", "Paste the Value of the secret that ends on this day.")
+        if value and "client_id" in self.fields and not cleaned.get("client_id") and "client_id" not in self.errors:
+            self.add_error(
+                "client_id",
+                "Paste the Application (client) ID that the secret is of, from the registration's overview.",
+            )
         self._check_family(cleaned)
         return cleaned
 
@@ -154,9 +165,12 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
             [ScopeSelection(registration=self.instance, scope=name) for name in sorted(ticked - before)]
         )
 
-    def save_return_urls(self) -> None:
-        entered, before = self.cleaned_data["return_urls"], self.initial.get("return_urls", [])
-        use = RedirectURI.Use.RETURN
+    def save_uris(self) -> None:
+        self._save_uris("return_urls", RedirectURI.Use.RETURN)
+        self._save_uris("product_uris", RedirectURI.Use.PRODUCT)
+
+    def _save_uris(self, name: str, use: str) -> None:
+        entered, before = self.cleaned_data[name], self.initial.get(name, [])
         gone = [uri for uri in before if uri not in entered]
         RedirectURI.objects.filter(registration=self.instance, use=use, uri__in=gone).delete()
         RedirectURI.objects.bulk_create(

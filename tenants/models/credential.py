@@ -32,17 +32,36 @@ class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
         """The one of each registration that signs in."""
         return self.filter(slot=Credential.Slot.CURRENT)
 
+    def propose(self, registration: AppRegistration, value: str, ends_at: datetime) -> "Credential":
+        """Keep this value as the registration's next secret, in the place of another next one. Returns it.
+
+        It signs in for nobody until `promote`, so whatever is current goes on.
+        """
+        with transaction.atomic():
+            self.filter(registration=registration, slot=Credential.Slot.NEXT).update(slot="")
+            return self._store(registration, value, ends_at, Credential.Slot.NEXT)
+
+    def promote(self, credential: "Credential") -> None:
+        """Make the registration's next secret the current one; what was current becomes previous."""
+        with transaction.atomic():
+            stored = self.filter(registration=credential.registration_id)
+            stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
+            stored.current().update(slot=Credential.Slot.PREVIOUS)
+            stored.filter(pk=credential.pk).update(slot=Credential.Slot.CURRENT)
+        credential.slot = Credential.Slot.CURRENT
+
     def replace(self, registration: AppRegistration, value: str, ends_at: datetime) -> "Credential":
         """Make this value the registration's current secret; what was current becomes previous. Returns the new one."""
         with transaction.atomic():
             stored = self.filter(registration=registration)
             stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
             stored.current().update(slot=Credential.Slot.PREVIOUS)
-            credential = Credential(
-                registration=registration, slot=Credential.Slot.CURRENT, hint=value[:HINT_LENGTH], ends_at=ends_at
-            )
-            credential.value = value
-            credential.save(force_insert=True)
+            return self._store(registration, value, ends_at, Credential.Slot.CURRENT)
+
+    def _store(self, registration: AppRegistration, value: str, ends_at: datetime, slot: str) -> "Credential":
+        credential = Credential(registration=registration, slot=slot, hint=value[:HINT_LENGTH], ends_at=ends_at)
+        credential.value = value
+        credential.save(force_insert=True)
         return credential
 
 

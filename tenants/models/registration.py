@@ -63,7 +63,10 @@ class AppRegistration(Watched):
         help_text="The Directory (tenant) ID from the registration's overview in Entra, or a domain of that directory.",
     )
     client_id = models.CharField(
-        "application (client) ID", max_length=36, help_text="The Application (client) ID from the same page."
+        "application (client) ID",
+        max_length=36,
+        blank=True,
+        help_text="The Application (client) ID from the same page. Empty until it is registered in Entra.",
     )
     alert_emails = AddressesField(
         "alert addresses",
@@ -81,7 +84,7 @@ class AppRegistration(Watched):
             models.UniqueConstraint(
                 "cloud",
                 "client_id",
-                condition=models.Q(archived_at=None),
+                condition=models.Q(archived_at=None) & ~models.Q(client_id=""),
                 name="registration_client_id_unique",
                 violation_error_message="This application (client) ID is already in use in this cloud.",
             ),
@@ -119,7 +122,7 @@ class AppRegistration(Watched):
                     "This is neither a GUID nor a domain. "
                     "Paste the Directory (tenant) ID, or a domain such as contoso.com."
                 )
-        elif self.audience == self.Audience.MY_ORG:
+        elif self.audience == self.Audience.MY_ORG and self.client_id:
             errors["directory"] = (
                 "A single-tenant registration signs in through its own directory only: "
                 "enter its Directory (tenant) ID or a domain."
@@ -155,7 +158,20 @@ class AppRegistration(Watched):
     @property
     def return_urls(self) -> list[str]:
         """Where a link of this registration may send a browser once a consent has ended, to the letter."""
-        return list(self.redirect_uris.filter(use=RedirectURI.Use.RETURN).values_list("uri", flat=True))
+        return self._uris(RedirectURI.Use.RETURN)
+
+    @property
+    def product_uris(self) -> list[str]:
+        """Redirect URIs of the products that sign in with this registration, such as Cypht's CLIENT_URI."""
+        return self._uris(RedirectURI.Use.PRODUCT)
+
+    @property
+    def uris_to_register(self) -> list[str]:
+        """Every redirect URI the registration must have in Entra, platform Web; ours first."""
+        return [self.redirect_uri, *self.product_uris]
+
+    def _uris(self, use: str) -> list[str]:
+        return [row.uri for row in self.redirect_uris.all() if row.use == use]
 
 
 class ScopeSelectionQuerySet(TenantScopedQuerySet["ScopeSelection"]):
@@ -186,6 +202,7 @@ class RedirectURI(models.Model):
 
     class Use(models.TextChoices):
         RETURN = "return", "return URL"  # where a browser goes once a consent has ended
+        PRODUCT = "product", "redirect URI of a product"  # where Microsoft sends those who sign in to the product
 
     registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="redirect_uris")
     use = models.CharField(max_length=10, choices=Use.choices, default=Use.RETURN)

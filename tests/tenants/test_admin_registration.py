@@ -85,7 +85,11 @@ def test_a_registration_is_added_with_secret_and_scopes(client, tenant) -> None:
     ("fields", "field", "words"),
     [
         ({"client_id": "my app"}, "client_id", "This is not a GUID"),
-        ({"client_id": ""}, "client_id", "Paste the Application (client) ID"),
+        (
+            {"client_id": "", "secret": "not-a-real-secret", "secret_ends_on": "2099-01-01"},
+            "client_id",
+            "Paste the Application (client) ID",
+        ),
         ({"name": ""}, "name", "Give it the name it has in Entra"),
         ({"directory": ""}, "directory", "enter its Directory (tenant) ID or a domain"),
         ({"directory": "no directory"}, "directory", "neither a GUID nor a domain"),

@@ -31,8 +31,7 @@ def test_a_made_up_value_passes() -> None:
 def test_a_new_secret_becomes_current_and_the_old_one_previous() -> None:
     registration = make_registration()
     first, second, third = (make_credential(registration) for _ in range(3))
-    slots = {c.pk: c.slot for c in Credential.objects.all()}
-    assert slots == {first.pk: "", second.pk: "previous", third.pk: "current"}
+    assert slots() == {first.pk: "", second.pk: "previous", third.pk: "current"}
 
 
 @pytest.mark.django_db
@@ -51,3 +50,18 @@ def test_a_slot_holds_one() -> None:
         Credential.objects.create(
             registration=credential.registration, slot="current", ends_at=timezone.now() + timedelta(days=1)
         )
+
+
+@pytest.mark.django_db
+def test_a_proposed_secret_signs_in_for_nobody_until_it_is_promoted() -> None:
+    registration = make_registration()
+    working, ends_at = make_credential(registration), timezone.now() + timedelta(days=90)
+    first, second = (Credential.objects.propose(registration, make_secret(), ends_at) for _ in range(2))
+    assert slots() == {working.pk: "current", first.pk: "", second.pk: "next"}
+    Credential.objects.promote(second)
+    assert second.slot == "current"
+    assert slots() == {working.pk: "previous", first.pk: "", second.pk: "current"}
+
+
+def slots() -> dict[uuid.UUID, str]:
+    return dict(Credential.objects.values_list("pk", "slot"))

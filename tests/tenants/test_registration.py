@@ -34,8 +34,13 @@ def test_a_client_id_that_is_no_guid_is_named() -> None:
     assert "not a GUID" in errors_of(client_id="my app")["client_id"][0]
 
 
-def test_a_missing_client_id_is_said_once() -> None:
-    assert errors_of(client_id="")["client_id"] == ["This field cannot be blank."]
+def test_before_it_is_registered_it_needs_neither_client_id_nor_directory() -> None:
+    assert errors_of(client_id="", directory="") == {}
+
+
+def test_two_may_wait_to_be_registered() -> None:
+    make_registration(client_id="")
+    assert errors_of(client_id="", directory="") == {}
 
 
 def test_a_client_id_in_use_names_nobody() -> None:

@@ -67,3 +67,33 @@ def test_a_permission_has_one_id_and_every_scope_a_sentence() -> None:
     ids = {(scope.permission, scope.permission_id) for scope in scopes.SCOPES}
     assert len(ids) == len({permission for permission, _ in ids})
     assert all(scope.sentence and scope.group in scopes.GROUPS for scope in scopes.SCOPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Mail.ReadOnly", "Mail.ReadOnly"),
+        ("Mail.Read", "Mail.ReadOnly"),
+        (" mail.drafts ", "Mail.Draft"),
+        ("Calendar.Read", "Calendar.ReadOnly"),
+        ("Contacts.Read", "Contacts.ReadOnly"),
+        ("Tasks.Read", "Tasks.ReadOnly"),
+        ("SMTP.Send", "SMTP.Send"),
+    ],
+)
+def test_a_scope_is_known_by_its_names_of_today_and_of_before(text: str, name: str) -> None:
+    assert scopes.scope_named(text).name == name
+
+
+def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(scopes.UnknownScope, match="“Files.Read” is not a scope.*Mail.ReadOnly"):
+        scopes.scope_named("Files.Read")
+
+
+def test_every_permission_that_may_be_listed_has_an_id_of_its_own() -> None:
+    listed = {name for family in (["Mail.ReadOnly"], ["SMTP.Send"]) for name in scopes.permissions_listed(family)} | {
+        scope.permission for scope in scopes.SCOPES
+    }
+    assert {"openid", "profile", "email", "offline_access", "User.Read", "MailboxSettings.Read"} <= listed
+    assert listed <= set(scopes.PERMISSION_IDS)
+    assert len(set(scopes.PERMISSION_IDS.values())) == len(scopes.PERMISSION_IDS)

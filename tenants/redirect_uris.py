@@ -1,4 +1,4 @@
-"""What may be a return URL: an address of a product, where a browser goes once a consent has ended."""
+"""What may be an address that people are sent to: a return URL, or a redirect URI of a product."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ _ALLOWED = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")  # of RFC 3986, w
 
 
 def problem_with(uri: str) -> str:
-    """What is wrong with this as a return URL, as half a sentence; empty where nothing is."""
+    """What is wrong with this as such an address, as half a sentence; empty where nothing is."""
     problem = _problem_with_characters(uri)
     if problem:
         return problem
@@ -42,8 +42,8 @@ def _problem_with_characters(uri: str) -> str:
     return "" if _ALLOWED.fullmatch(uri) else "it holds a character that a URL must write as %XX"
 
 
-class ReturnURLsField(forms.CharField):
-    """Return URLs, one a line, each kept to the letter. An error names its line."""
+class URIsField(forms.CharField):
+    """Addresses, one a line, each kept to the letter. An error names its line."""
 
     widget = forms.Textarea(attrs={"rows": 3, "cols": 60, "spellcheck": "false"})
 
