@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from monitoring.models import Finding
 from oauth.models import AdminGrant, Connection, Link
 from tenants import clouds
+from tenants.lint import lint
 from tenants.models import AppRegistration, Credential
 
 from . import history
@@ -22,6 +23,7 @@ from .checking import CheckNow
 from .counts import open_findings, secret_status, with_health
 from .display import BAD, ago, badge, day, ends, link_to, list_of, page_of, sees_platform, stacked, times
 from .funnel import funnel_of_registration
+from .linting import lint_badge, lint_panel, tell_refused
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
@@ -44,7 +46,7 @@ class CloudFilter(admin.SimpleListFilter):
 @admin.register(AppRegistration)
 class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     form = RegistrationForm
-    list_display = ["name_and_tenant", "secret_ends", "health", "connection_count", "client_id_and_cloud"]
+    list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
@@ -76,6 +78,10 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     @admin.display(description="client secret", ordering=F("secret_ends_at").asc(nulls_last=True))
     def secret_ends(self, registration: Any) -> Any:
         return badge(*secret_status(registration))
+
+    @admin.display(description="lint")
+    def lint(self, registration: AppRegistration) -> Any:
+        return lint_badge(lint(registration))
 
     @admin.display(description="connections", ordering="connection_count")
     def connection_count(self, registration: Any) -> int:
@@ -168,13 +174,15 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
         return not (obj and obj.archived_at) and super().has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return with_health(super().get_queryset(request), request.user)
+        related = ("scope_selections", "redirect_uris", "credentials")
+        return with_health(super().get_queryset(request), request.user).prefetch_related(*related)
 
     def save_model(self, request: HttpRequest, obj: AppRegistration, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         form.save_scopes()
         form.save_uris()
         form.save_secret()
+        tell_refused(request, lint(AppRegistration.objects.get(pk=obj.pk)))
         if change and form.cleaned_data["secret"]:
             self.message_user(request, "Press “Check now” to try the new secret; open findings close when it works.")
         if form.is_longer_than_entra_allows():
@@ -240,7 +248,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
                 more=list_of(Finding, about=obj.pk),
             )
         )
-        page.above += [panel for panel in [told_panel(request, obj)] if panel.rows]
+        page.above += [panel for panel in [told_panel(request, obj), lint_panel(lint(obj))] if panel.rows]
         page.panels += [
             connections_panel(request, Connection.objects.filter(registration=obj), more=list_of(Connection, **of_it)),
             funnel_of_registration(request, obj),

@@ -1,0 +1,50 @@
+"""What lint says of a registration: a word in the list, a table on its page, messages when it was saved."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from tenants.lint import LATER, NOTE, REFUSED, Hint
+
+from .display import BAD, GOOD, QUIET, WARNING, badge, stacked
+from .pages import Panel
+
+WORDS = {REFUSED: (BAD, "refused"), LATER: (WARNING, "will hurt"), NOTE: (QUIET, "to plan for")}
+CLEAN = "Nothing that Microsoft would refuse."
+
+
+def lint_badge(hints: list[Hint]) -> Any:
+    """The worst of it, and how much there is; notes alone leave a registration clean."""
+    for level in (REFUSED, LATER):
+        if number := sum(hint.rule.level == level for hint in hints):
+            kind, words = WORDS[level]
+            return badge(kind, f"{number} {words}")
+    return badge(GOOD, "clean")
+
+
+def lint_panel(hints: list[Hint]) -> Panel:
+    """Every hint, with the numbers it prevents, how to mend it and the fact it rests on."""
+    return Panel(
+        title="What Microsoft would say",
+        columns=["How bad", "What is wrong", "What to do", "Prevents"],
+        rows=[
+            [
+                badge(*WORDS[hint.rule.level]),
+                format_html('<span title="{}">{}</span>', hint.rule.source, stacked(hint.seen, hint.rule.what)),
+                hint.rule.fix,
+                hint.codes or "-",
+            ]
+            for hint in hints
+        ],
+        empty=CLEAN,
+    )
+
+
+def tell_refused(request: HttpRequest, hints: list[Hint]) -> None:
+    """One message for each thing Microsoft would refuse of what was just typed; of secrets the page itself tells."""
+    for hint in hints:
+        if hint.rule.level == REFUSED and hint.rule.field != "secret":
+            prevents = f" ({hint.codes})" if hint.codes else ""
+            messages.warning(request, f"Microsoft would refuse this{prevents}: {hint.seen} {hint.rule.fix}")
