@@ -1,10 +1,9 @@
 """Whose account may come in where: members, guests, personal accounts, and who is kept out."""
 
+from sandbox.app_rules import PERSONAL_AUDIENCES
 from sandbox.directory import World
 from sandbox.refusals import Refusal
 from sandbox.things import CONSUMERS, App, Organization, Person
-
-PERSONAL_AUDIENCES = ("AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 
 
 def account_in(world: World, app: App, tenant: str, directory: Organization | None, oid: str) -> Person:

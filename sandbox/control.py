@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.arguments import Arguments, Done
+from sandbox.control_apps import AppActions
 from sandbox.control_directory import DirectoryActions
 from sandbox.control_faults import FaultActions
 from sandbox.control_grants import GrantActions
@@ -15,7 +16,13 @@ from sandbox.typed import Unknown
 class Control:
     def __init__(self, world: World) -> None:
         self.world = world
-        groups = (DirectoryActions(world), PeopleActions(world), GrantActions(world), FaultActions(world))
+        groups = (
+            DirectoryActions(world),
+            AppActions(world),
+            PeopleActions(world),
+            GrantActions(world),
+            FaultActions(world),
+        )
         self.actions: dict[str, Callable[[Arguments], Done]] = {}
         for group in groups:
             self.actions |= group.actions

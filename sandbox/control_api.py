@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox import manifest
 from sandbox.control import Control
 from sandbox.snapshot import snapshot
 from sandbox.typed import BadInput, Unknown
@@ -23,6 +24,7 @@ class ControlApi:
         return [
             Route("/control/ca.pem", self.ca),
             Route("/control/api/world", self.world),
+            Route("/control/api/manifest", self.manifest),
             Route("/control/api/token_requests", self.token_requests),
             Route("/control/api/{verb}", self.act, methods=["POST"]),
         ]
@@ -33,6 +35,14 @@ class ControlApi:
 
     async def world(self, request: Request) -> Response:
         return JSONResponse(snapshot(self._control.world), headers=HEADERS)
+
+    async def manifest(self, request: Request) -> Response:
+        """Of the app with this client_id, as the portal's editor and Graph show it."""
+        try:
+            app = self._control.world.app(request.query_params.get("client_id", ""))
+        except Unknown as exc:
+            return JSONResponse({"error": str(exc)}, 404, HEADERS)
+        return JSONResponse(manifest.of(app), headers=HEADERS)
 
     async def token_requests(self, request: Request) -> Response:
         return JSONResponse({"requests": list(self._control.world.requests)}, headers=HEADERS)

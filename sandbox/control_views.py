@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import faults, mail
-from sandbox.control_directory import day
-from sandbox.directory import AUDIENCES, World
+from sandbox.app_rules import AUDIENCES
+from sandbox.control_apps import day
+from sandbox.directory import World
 from sandbox.entra import Origins
 from sandbox.graph_errors import GRAPH_ERRORS
 from sandbox.snapshot import fault_data

@@ -5,7 +5,6 @@ import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,18 +13,11 @@ from sandbox.families import Families
 from sandbox.faults import Fault
 from sandbox.refusals import TRAILERS
 from sandbox.store import Store
-from sandbox.things import CONSUMERS, AdminGrant, App, Approval, Grant, Organization, Person, Secret, Thing, digest, row
+from sandbox.things import CONSUMERS, AdminGrant, App, Approval, Grant, Organization, Person, Thing, row
 from sandbox.typed import BadInput, Unknown
 
-AUDIENCES = (
-    "AzureADMyOrg",
-    "AzureADMultipleOrgs",
-    "AzureADandPersonalMicrosoftAccount",
-    "PersonalMicrosoftAccount",
-)
 MANY_DIRECTORIES = ("common", "organizations")
 DAY = 86_400.0
-SECRET_LIFETIME = 730 * DAY  # what Graph gives a secret that names no end
 CODE_LIFETIME = 600.0
 REFRESH_TOKEN_IDLE = 90 * DAY
 LOG_LENGTH = 10_000
@@ -165,38 +157,6 @@ class World:
 
     # -- apps
 
-    def add_app(
-        self,
-        directory: str,
-        name: str,
-        redirect_uris: Iterable[str] = (),
-        audience: str = "AzureADMyOrg",
-        client_id: str | None = None,
-    ) -> App:
-        home = self.work_directory(directory).id
-        if audience not in AUDIENCES:
-            raise BadInput(f"“{audience}” is not a sign-in audience. Choose one of {', '.join(AUDIENCES)}.")
-        app = App(
-            typed.guid(client_id, "The client ID"),
-            typed.named(name, "The app"),
-            home,
-            audience,
-            [],
-            installed_in=[home],
-        )
-        if app.client_id in self.apps:
-            raise BadInput("There is already an app with this client ID.")
-        app.redirect_uris = typed.redirect_uris(redirect_uris)
-        self.apps[app.client_id] = app
-        self.keep(app)
-        return app
-
-    def set_redirect_uris(self, client_id: str, redirect_uris: Iterable[str]) -> App:
-        app = self.app(client_id)
-        app.redirect_uris = typed.redirect_uris(redirect_uris)
-        self.keep(app)
-        return app
-
     def app(self, client_id: str) -> App:
         if client_id.lower() not in self.apps:
             raise Unknown(f"There is no app with the client ID “{client_id}”.")
@@ -231,36 +191,20 @@ class World:
         self.keep(app)
         return app
 
-    def add_secret(self, client_id: str, ends_at: float | None = None, name: str = "") -> tuple[Secret, str]:
-        """The secret and its value, which nobody can read again."""
+    def set_may_read_applications(self, client_id: str, directory: str, allowed: bool) -> App:
+        """Application.Read.All: every app registered there."""
         app = self.app(client_id)
-        value = f"{secrets.token_hex(2)[:3]}8Q~{secrets.token_urlsafe(26)[:34]}"
-        now = self.now()
-        end = now + SECRET_LIFETIME if ends_at is None else ends_at
-        secret = Secret(str(uuid.uuid4()), value[:3], digest(value), now, end, name.strip())
-        app.secrets.append(secret)
+        home = self.work_directory(directory).id
+        app.may_read_applications_in = typed.switched(app.may_read_applications_in, home, allowed)
         self.keep(app)
-        return secret, value
+        return app
 
-    def expire_secret(self, client_id: str, key_id: str) -> Secret:
-        """From now on it has ended, by the sandbox's clock and by the real one."""
-        app, secret = self.secret(client_id, key_id)
-        secret.ends_at = min(self.now(), time.time()) - 1
-        self.keep(app)
-        return secret
-
-    def remove_secret(self, client_id: str, key_id: str) -> Secret:
-        app, secret = self.secret(client_id, key_id)
-        app.secrets.remove(secret)
-        self.keep(app)
-        return secret
-
-    def secret(self, client_id: str, key_id: str) -> tuple[App, Secret]:
+    def set_owns_itself(self, client_id: str, owns: bool) -> App:
+        """Application.ReadWrite.OwnedBy, and an owner of its own registration."""
         app = self.app(client_id)
-        found = next((each for each in app.secrets if each.key_id == key_id), None)
-        if found is None:
-            raise Unknown(f"{app.name} has no secret with the ID “{key_id}”.")
-        return app, found
+        app.owns_itself = owns
+        self.keep(app)
+        return app
 
     # -- people
 

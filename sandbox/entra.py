@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox import permissions
-from sandbox.accounts import PERSONAL_AUDIENCES, refuse_disabled
+from sandbox.accounts import refuse_disabled
+from sandbox.app_rules import PERSONAL_AUDIENCES
 from sandbox.dialect import Dialect
 from sandbox.directory import MANY_DIRECTORIES, World
 from sandbox.permissions import BadScope, Scopes

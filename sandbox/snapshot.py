@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox import required_access
 from sandbox.directory import World
 from sandbox.faults import Fault
 from sandbox.things import AdminGrant, App, Approval, Consented, Grant, Organization, Person, Secret, iso
@@ -29,15 +30,20 @@ def organization_data(organization: Organization) -> dict[str, Any]:
 def app_data(app: App, world: World) -> dict[str, Any]:
     return {
         "client_id": app.client_id,
+        "object_id": app.object_id,
         "name": app.name,
         "directory": app.directory,
         "audience": app.audience,
         "redirect_uris": app.redirect_uris,
+        "permissions": required_access.delegated(app.required),
+        "required": app.required,
         "disabled": app.disabled,
         "disabled_in": app.disabled_in,
         "assignment_required_in": app.assignment_required_in,
         "assigned": app.assigned,
         "may_read_grants_in": app.may_read_grants_in,
+        "may_read_applications_in": app.may_read_applications_in,
+        "owns_itself": app.owns_itself,
         "secrets": [secret_data(each, world) for each in app.secrets],
     }
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
+from sandbox import required_access
 from sandbox.faults import Fault
 from sandbox.store import Row
 
@@ -49,9 +50,17 @@ class App:
     disabled_in: list[str] = field(default_factory=list)
     assignment_required_in: list[str] = field(default_factory=list)
     assigned: list[str] = field(default_factory=list)  # people, for the directories that require it
+    required: required_access.Required = field(default_factory=required_access.of_a_new_app)
+    may_read_applications_in: list[str] = field(default_factory=list)  # directories whose apps it may read likewise
+    owns_itself: bool = False  # so that it may read itself
 
     def __post_init__(self) -> None:
         self.secrets = [Secret(**each) if isinstance(each, dict) else each for each in self.secrets]
+
+    @property
+    def object_id(self) -> str:
+        """Of the registration itself; its service principals have IDs of their own."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, self.client_id))
 
 
 @dataclass

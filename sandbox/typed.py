@@ -1,8 +1,10 @@
 """What may be typed, and the refusal of what may not."""
 
+import json
 import re
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
 
 class BadInput(Exception):
@@ -41,13 +43,17 @@ def switched(names: list[str], name: str, on: bool) -> list[str]:
     return [*(each for each in names if each != name), *([name] if on else [])]
 
 
-def redirect_uris(uris: Iterable[str]) -> list[str]:
-    kept = list(dict.fromkeys(uri.strip() for uri in uris if uri.strip()))
-    for uri in kept:
-        if len(uri) > 256 or not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s\"'<>\\#;,]*)?", uri):
-            raise BadInput(
-                f"“{uri}” cannot be a redirect URI: give a full http or https address, at most 256 characters."
-            )
-        if uri.startswith("http:") and not re.match(r"http://(localhost|127\.0\.0\.1)[:/]", uri + "/"):
-            raise BadInput(f"“{uri}” cannot be a redirect URI: http is for localhost only, elsewhere it must be https.")
-    return kept
+def each_once(texts: Iterable[str]) -> list[str]:
+    """Without the empty ones."""
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+
+
+def from_json(text: str | bytes, what: str) -> Any:
+    """What the JSON says; it can be written again, too."""
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # no half of a character
+    except (ValueError, RecursionError) as exc:
+        where = f", line {exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
+        raise BadInput(f"{what} is not readable JSON{where}.") from None
+    return value

@@ -1,7 +1,6 @@
 """What every door shares: loopback hosts only, strict headers, pages from templates."""
 
 import asyncio
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.typed import BadInput
+from sandbox.typed import BadInput, from_json
 
 HERE = Path(__file__).parent
 LONGEST_BODY = 256 * 1024
@@ -97,10 +96,7 @@ async def json_of(request: Request) -> dict[str, Any]:
     """The object a JSON request carries. Only that content type, which a foreign page cannot send unasked."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise BadInput("Send the request as application/json.")
-    try:
-        body = json.loads(await body_of(request) or b"{}")
-    except (ValueError, RecursionError):
-        raise BadInput("The request is not readable JSON.") from None
+    body = from_json(await body_of(request) or b"{}", "The request")
     if not isinstance(body, dict):
         raise BadInput("Send a JSON object.")
     return body

@@ -97,6 +97,22 @@ class Microsoft:
     def set_redirect_uris(self, client_id: str, redirect_uris: list[str]) -> dict[str, Any]:
         return self._do("set_redirect_uris", client_id=client_id, redirect_uris=redirect_uris)
 
+    def set_app(self, client_id: str, name: str | None = None, audience: str | None = None) -> dict[str, Any]:
+        """What is None stays."""
+        return self._do("set_app", client_id=client_id, name=name, audience=audience)
+
+    def required_access(self, client_id: str, permissions: list[str]) -> dict[str, Any]:
+        """The delegated permissions of Graph it lists, by name, as under the portal's API permissions."""
+        return self._do("set_required_access", client_id=client_id, permissions=permissions)
+
+    def set_manifest(self, client_id: str, manifest: dict[str, Any] | str) -> dict[str, Any]:
+        """What saving in the portal's manifest editor does."""
+        return self._do("set_manifest", client_id=client_id, manifest=manifest)
+
+    def manifest(self, client_id: str) -> dict[str, Any]:
+        """What the portal's manifest editor shows."""
+        return self._get(f"manifest?{urlencode({'client_id': client_id})}")
+
     def disable_app(self, client_id: str, directory: str | None = None, disabled: bool = True) -> dict[str, Any]:
         """In one directory, or everywhere."""
         return self._do("set_app_disabled", client_id=client_id, directory=directory, disabled=disabled)
@@ -110,6 +126,14 @@ class Microsoft:
     def may_read_grants(self, client_id: str, directory: str, allowed: bool = True) -> dict[str, Any]:
         """Whether the app, signed in as itself, reads service principals and grants of the directory through Graph."""
         return self._do("set_may_read_grants", client_id=client_id, directory=directory, allowed=allowed)
+
+    def may_read_applications(self, client_id: str, directory: str, allowed: bool = True) -> dict[str, Any]:
+        """Application.Read.All: whether the app, signed in as itself, reads every app registered in the directory."""
+        return self._do("set_may_read_applications", client_id=client_id, directory=directory, allowed=allowed)
+
+    def owns_itself(self, client_id: str, owns: bool = True) -> dict[str, Any]:
+        """Application.ReadWrite.OwnedBy and an owner of itself: whether it reads its own registration at home."""
+        return self._do("set_owns_itself", client_id=client_id, owns=owns)
 
     def add_secret(self, client_id: str, ends_at: Any = None, name: str = "") -> dict[str, Any]:
         """ends_at is ISO text, a date or a datetime."""

@@ -182,6 +182,26 @@ def test_a_new_secrets_value_is_shown_once(contoso):
             {"client_id": "{client_id}", "directory": "{directory}", "allowed": "true"},
             "Contoso Mail may read the grants of Contoso through Graph.",
         ),
+        (
+            "set_may_read_applications",
+            {"client_id": "{client_id}", "directory": "{directory}", "allowed": "true"},
+            "Contoso Mail may read the apps registered in Contoso through Graph.",
+        ),
+        (
+            "set_owns_itself",
+            {"client_id": "{client_id}", "owns": "true"},
+            "Contoso Mail owns itself now, and may read its own registration through Graph.",
+        ),
+        (
+            "set_app",
+            {"client_id": "{client_id}", "name": "Contoso Post", "audience": "PersonalMicrosoftAccount"},
+            "The app is called Contoso Post now, and is for: Personal Microsoft accounts only.",
+        ),
+        (
+            "set_manifest",
+            {"client_id": "{client_id}", "manifest": '{{"displayName": "Contoso Post"}}'},
+            "The manifest of Contoso Post is saved.",
+        ),
         ("set_mailbox", {"oid": "{oid}", "has": "false"}, "Adele Vance has no mailbox now."),
         ("set_mail", {"oid": "{oid}", "mail": "av@mail.example"}, "Mail to Adele Vance goes to av@mail.example now."),
         (
@@ -227,6 +247,10 @@ def test_a_fault_can_be_cleared_alone(contoso):
         ("set_redirect_uris", {"client_id": "{client_id}", "redirect_uris": "javascript:alert(1)"}),
         ("set_redirect_uris", {"client_id": "{client_id}", "redirect_uris": "http://elsewhere.example/"}),
         ("add_secret", {"client_id": "{client_id}", "ends_at": "soon"}),
+        ("set_app", {"client_id": "{client_id}", "audience": "Everyone"}),
+        ("set_required_access", {"client_id": "{client_id}", "permissions": "Mail.Raed"}),
+        ("set_manifest", {"client_id": "{client_id}", "manifest": "nonsense"}),
+        ("set_may_read_applications", {"client_id": "{client_id}", "directory": "consumers", "allowed": "true"}),
         ("withdraw_consent", {"oid": "{oid}", "client_id": "{client_id}"}),
         ("advance", {"seconds": "-1"}),
         ("set_trailers", {"style": "tabs"}),
