@@ -1,4 +1,4 @@
-"""The little of Graph that a configuration manager asks: who am I, is there a mailbox, what was granted."""
+"""The little of Graph that a configuration manager asks: who am I, my mailbox, what was granted, what an app is."""
 
 import base64
 import hashlib
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import faults
+from sandbox import faults, manifest
 from sandbox.entra import Entra
 from sandbox.faults import Fault
 from sandbox.graph_errors import GraphError
 from sandbox.keys import Unsealable
+from sandbox.permission_ids import GRAPH
 from sandbox.things import AdminGrant, App, Grant, Person, principal_id
 
-GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 FILTER = re.compile(r"\s*clientId\s+eq\s+'([0-9A-Fa-f-]{36})'\s*")
 
 
@@ -104,12 +104,10 @@ class Graph:
         _may_read_grants(caller)
         app = self._world.apps.get(app_id.lower())
         if app is None or caller.directory not in app.installed_in:
-            text = (
-                f"Resource '{app_id}' does not exist or one of its queried reference-property objects are not present."
-            )
-            raise GraphError("Request_ResourceNotFound", text)
+            raise _not_found(app_id)
         body = {
             "id": principal_id(app.client_id, caller.directory),
+            "accountEnabled": caller.directory not in app.disabled_in,
             "appId": app.client_id,
             "appDisplayName": app.name,
             "displayName": app.name,
@@ -118,6 +116,19 @@ class Graph:
             "signInAudience": app.audience,
         }
         return self._entity("servicePrincipals/$entity", body, query)
+
+    def application(self, caller: Caller, app_id: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """A registration, which only its home directory has."""
+        may_read_all = caller.directory in caller.app.may_read_applications_in
+        owns_one = caller.app.owns_itself and caller.directory == caller.app.directory
+        if caller.person is not None or not (may_read_all or owns_one):
+            raise GraphError("Authorization_RequestDenied")
+        app = self._world.apps.get(app_id.lower())
+        if app is None or app.directory != caller.directory:
+            raise _not_found(app_id)
+        if not may_read_all and app.client_id != caller.app.client_id:
+            raise GraphError("Authorization_RequestDenied")
+        return self._entity("applications/$entity", manifest.of(app), query)
 
     def permission_grants(self, caller: Caller, query: Mapping[str, str]) -> dict[str, Any]:
         _may_read_grants(caller)
@@ -140,8 +151,10 @@ class Graph:
     # -- what every answer has
 
     def _entity(self, of: str, body: dict[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
-        wanted = {name.strip() for name in query.get("$select", "").split(",") if name.strip()}
+        wanted = [name.strip() for name in query.get("$select", "").split(",") if name.strip()]
         kept = {name: value for name, value in body.items() if not wanted or name in wanted}
+        if wanted:
+            of = of.replace("/$entity", f"({','.join(wanted)})/$entity")
         return {"@odata.context": self._context(of), **kept}
 
     def _context(self, of: str) -> str:
@@ -174,6 +187,11 @@ def _may_read_grants(caller: Caller) -> None:
         raise GraphError("Authorization_RequestDenied")
 
 
+def _not_found(app_id: str) -> GraphError:
+    text = f"Resource '{app_id}' does not exist or one of its queried reference-property objects are not present."
+    return GraphError("Request_ResourceNotFound", text)
+
+
 def _row(grant: Grant | AdminGrant, directory: str, kind: str, principal: str | None) -> dict[str, Any]:
     # Graph writes a space before the first scope of a tenant-wide grant.
     scope = " ".join(grant.scopes if principal else ["", *grant.scopes])
@@ -182,7 +200,7 @@ def _row(grant: Grant | AdminGrant, directory: str, kind: str, principal: str | 
         "consentType": kind,
         "id": _opaque(f"grant|{grant.id}"),
         "principalId": principal,
-        "resourceId": principal_id(GRAPH_APP, directory),
+        "resourceId": principal_id(GRAPH, directory),
         "scope": scope,
     }
 

@@ -29,6 +29,9 @@ class GraphDoor:
             "/v1.0/me": lambda caller, request: graph.me(caller, request.query_params),
             "/v1.0/me/mailboxSettings": lambda caller, request: graph.mailbox_settings(caller, request.query_params),
             "/v1.0/me/mailFolders/inbox": lambda caller, request: graph.inbox(caller, request.query_params),
+            "/v1.0/applications(appId='{app_id}')": lambda caller, request: graph.application(
+                caller, request.path_params["app_id"], request.query_params
+            ),
             "/v1.0/servicePrincipals(appId='{app_id}')": lambda caller, request: graph.service_principal(
                 caller, request.path_params["app_id"], request.query_params
             ),

@@ -21,13 +21,11 @@ NOT_SERVED_YET = {
     "adminconsent_success",
     "adminconsent_declined",
     "graph_organization",
-    "graph_application",
     "graph_applications",
     "graph_add_password",
     "graph_remove_password",
     "graph_permission_grants",
     "graph_error_token_expired",
-    "graph_error_not_found",
     "graph_error_lifetime_policy",
     "graph_error_type_policy",
     "graph_error_too_many_passwords",
@@ -120,6 +118,15 @@ def me(contoso: Contoso, scope: str) -> Reply:
     return contoso.get("/v1.0/me", Authorization=f"Bearer {token}")
 
 
+def application(contoso: Contoso, client_id: str = "") -> Reply:
+    contoso.microsoft.may_read_applications(contoso.client_id, contoso.directory)
+    contoso.microsoft.remove_secret(contoso.client_id, contoso.key_id)
+    contoso.secret = contoso.microsoft.add_secret(contoso.client_id, name="prod 2026")["value"]
+    token = contoso.app_token().body["access_token"]
+    path = f"/v1.0/applications(appId='{client_id or contoso.client_id}')"
+    return contoso.get(path, Authorization=f"Bearer {token}")
+
+
 SERVED: dict[str, Callable[[Contoso], Reply | Seen]] = {
     "openid_configuration": lambda here: discovery(here, here.directory),
     "openid_configuration_bad_tenant": lambda here: discovery(here, "nobody.example"),
@@ -152,6 +159,8 @@ SERVED: dict[str, Callable[[Contoso], Reply | Seen]] = {
     "id_token_claims": lambda here: Seen(claims_of(id_token(here))),
     "graph_me": lambda here: me(here, "User.Read"),
     "graph_error_token_empty": lambda here: here.get("/v1.0/me"),
+    "graph_application": application,
+    "graph_error_not_found": lambda here: application(here, str(uuid.uuid4())),
     "graph_error_denied": lambda here: me(here, "Mail.Read"),
 }
 
