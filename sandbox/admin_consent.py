@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox import grants, permissions
+from sandbox import grants, permissions, required_access
 from sandbox.entra import Entra
 from sandbox.journey import Journey
 from sandbox.permissions import Scopes
@@ -11,8 +11,6 @@ from sandbox.steps import AskAdminConsent, NeedAdmin, Page, Step
 from sandbox.things import App, Person
 
 PURPOSE = "admin consent"
-# What a new app registration lists as its permissions, and so what .default stands for here.
-LISTED = ("User.Read",)
 
 
 class AdminConsent:
@@ -37,7 +35,7 @@ class AdminConsent:
 
     def chosen(self, page: Page, app: App, person: Person) -> Step:
         asked = self._asked(page)
-        names = (*asked.names, *(LISTED if asked.default else ()))
+        names = (*asked.names, *_listed(app, asked))
         return self._journey.ask(AskAdminConsent if person.admin else NeedAdmin, page, app, person, names)
 
     def answered(self, page: Page, app: App, person: Person, form: Mapping[str, str]) -> Step:
@@ -46,13 +44,18 @@ class AdminConsent:
             fields = {"error": "consent_required", "error_description": _declined()}
             return self._journey.carry(page, fields)
         asked = self._asked(page)
-        names = (*asked.permissions, *(LISTED if asked.default else ()))
+        names = (*asked.permissions, *_listed(app, asked))
         grants.consent_for_everybody(self._world, app, self._world.organization(person.directory), names)
         fields = {"tenant": person.directory, "scope": " ".join(page["scope"].split())}
         return self._journey.carry(page, fields)
 
     def _asked(self, page: Page) -> Scopes:
         return permissions.read(page["scope"], self._entra.origins.tokens)
+
+
+def _listed(app: App, asked: Scopes) -> tuple[str, ...]:
+    """What .default stands for."""
+    return required_access.delegated(app.required) if asked.default else ()
 
 
 def _declined() -> str:

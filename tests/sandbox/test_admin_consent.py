@@ -65,6 +65,34 @@ def test_default_stands_for_what_a_new_app_lists(contoso):
     assert "User.Read" in contoso.microsoft.world()["admin_grants"][0]["scopes"]
 
 
+def test_default_stands_for_the_delegated_permissions_that_are_listed(contoso):
+    microsoft = contoso.microsoft
+    microsoft.required_access(contoso.client_id, ["Mail.Send", "Calendars.Read", "offline_access"])
+    page = microsoft._press(
+        microsoft._page("GET", contoso.adminconsent(scope=f"{contoso.host}/.default")), "oid", contoso.administrator()
+    )
+    for words in ("Send mail as you", "Read your calendars", "Keep access to what you allow"):
+        assert words in page.text
+    microsoft._press(page, "answer", "accept")
+    granted = {"Mail.Send", "Calendars.Read", "openid", "profile", "email", "offline_access"}
+    assert set(microsoft.world()["admin_grants"][0]["scopes"]) == granted
+
+
+def test_default_of_an_app_that_lists_nothing_is_sign_in_alone(contoso):
+    contoso.microsoft.required_access(contoso.client_id, [])
+    consent(contoso, scope=f"{contoso.host}/.default")
+    granted = {"openid", "profile", "email", "offline_access"}
+    assert set(contoso.microsoft.world()["admin_grants"][0]["scopes"]) == granted
+
+
+def test_named_permissions_are_granted_whether_they_are_listed_or_not(contoso):
+    contoso.microsoft.required_access(contoso.client_id, ["Calendars.Read"])
+    consent(contoso)
+    scopes = contoso.microsoft.world()["admin_grants"][0]["scopes"]
+    assert "Mail.Send" in scopes
+    assert "Calendars.Read" not in scopes
+
+
 def test_organizations_finds_the_directory_of_the_administrator(contoso):
     contoso.client_id = contoso.microsoft.add_app(contoso.directory, "AzureADMultipleOrgs", [REDIRECT])["client_id"]
     assert consent(contoso, tenant="organizations").fields["tenant"] == contoso.directory
