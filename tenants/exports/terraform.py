@@ -1,0 +1,128 @@
+"""Terraform for the azuread provider, version 3: the application, its service principal, the consent and a secret.
+
+HashiCorp, azuread: "application", "service_principal_delegated_permission_grant" and "application_password".
+"""
+
+import json
+
+from tenants.setup import GRAPH_APP, Audience, Values
+
+from .az import NoSuchCloud
+
+ENVIRONMENTS = {"global": "global", "usgov_l4": "usgovernmentl4", "usgov_l5": "usgovernmentl5", "china": "china"}
+
+
+def text(values: Values) -> str:
+    """A file main.tf. Raises NoSuchCloud."""
+    key = values.cloud.key if values.cloud else ""
+    if values.cloud is None or key not in ENVIRONMENTS:
+        name = values.cloud.name if values.cloud else "this cloud"
+        raise NoSuchCloud(f"The azuread provider does not know {name}. Follow the steps, or use the manifest.")
+    tenant = [f"  tenant_id   = {_text(values.directory)}"] if values.directory else []
+    parts = [
+        "# Terraform's state will hold the secret's Value: keep the state sealed, or leave the last resource out and",
+        "# make the secret in the portal.",
+        *_bring_in(values),
+        "terraform {",
+        "  required_providers {",
+        "    azuread = {",
+        '      source  = "hashicorp/azuread"',
+        '      version = "~> 3.0"',
+        "    }",
+        "  }",
+        "}",
+        "",
+        'provider "azuread" {',
+        f"  environment = {_text(ENVIRONMENTS[key])}",
+        *tenant,
+        "}",
+        "",
+        'resource "azuread_application" "registration" {',
+        f"  display_name     = {_text(values.name)}",
+        f"  sign_in_audience = {_text(values.audience)}",
+        *_token_version(values),
+        "",
+        "  web {",
+        f"    redirect_uris = [{', '.join(map(_text, values.uris))}]",
+        "  }",
+        "",
+        "  required_resource_access {",
+        f"    resource_app_id = {_text(GRAPH_APP)}",
+        *(line for permission in values.permissions for line in _access(permission.name, permission.id)),
+        "  }",
+        "}",
+        "",
+        *([] if values.audience == Audience.PERSONAL else _consent(values)),
+        'resource "azuread_application_password" "secret" {',
+        "  application_id = azuread_application.registration.id",
+        f"  display_name   = {_text(values.secret_name)}",
+        f'  end_date       = "{values.secret_ends_on:%Y-%m-%d}T00:00:00Z"',
+        "",
+        "  # Without it the old secret would be removed before the new one is known.",
+        "  lifecycle {",
+        "    create_before_destroy = true",
+        "  }",
+        "}",
+        "",
+        'output "client_id" {',
+        "  value = azuread_application.registration.client_id",
+        "}",
+        "",
+        'output "secret_value" {',
+        "  value     = azuread_application_password.secret.value",
+        "  sensitive = true",
+        "}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _consent(values: Values) -> list[str]:
+    names = ", ".join(_text(permission.name) for permission in values.permissions)
+    return [
+        'resource "azuread_service_principal" "registration" {',
+        "  client_id = azuread_application.registration.client_id",
+        "}",
+        "",
+        'data "azuread_service_principal" "graph" {',
+        f"  client_id = {_text(GRAPH_APP)}",
+        "}",
+        "",
+        "# Admin consent for everybody in the directory.",
+        'resource "azuread_service_principal_delegated_permission_grant" "consent" {',
+        "  service_principal_object_id          = azuread_service_principal.registration.object_id",
+        "  resource_service_principal_object_id = data.azuread_service_principal.graph.object_id",
+        f"  claim_values                         = [{names}]",
+        "}",
+        "",
+    ]
+
+
+def _bring_in(values: Values) -> list[str]:
+    if not values.client_id:
+        return []
+    return [
+        f"# The application {values.client_id} exists already: bring it in before the first apply, by its Object ID,",
+        "#   terraform import azuread_application.registration /applications/<Object ID>",
+    ]
+
+
+def _token_version(values: Values) -> list[str]:
+    if values.audience not in (Audience.ANY, Audience.PERSONAL):
+        return []
+    return ["", "  api {", "    requested_access_token_version = 2", "  }"]
+
+
+def _access(name: str, identifier: str) -> list[str]:
+    return [
+        "",
+        f"    # {name}",
+        "    resource_access {",
+        f"      id   = {_text(identifier)}",
+        '      type = "Scope"',
+        "    }",
+    ]
+
+
+def _text(words: str) -> str:
+    """A quoted string of HCL, in which a template must not begin."""
+    return json.dumps(words, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
