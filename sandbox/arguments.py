@@ -15,6 +15,7 @@ class Done:
     result: dict[str, Any]
     notice: str
     secret: str = ""  # shown once, on the page that follows
+    secret_id: str = ""  # beside it, as the portal does, where people take one for the other
 
 
 class Arguments:

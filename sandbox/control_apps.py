@@ -97,7 +97,7 @@ class AppActions:
         secret, value = registrations.add_secret(self._world, given.text("client_id"), ends_at, name)
         app = self._world.app(given.text("client_id"))
         notice = f"{app.name} has a new secret until {day(secret.ends_at)}. Copy its value now; it is not shown again."
-        return Done({**secret_data(secret, self._world), "value": value}, notice, secret=value)
+        return Done({**secret_data(secret, self._world), "value": value}, notice, value, secret.key_id)
 
     def expire_secret(self, given: Arguments) -> Done:
         app, secret = registrations.find_secret(self._world, given.text("client_id"), given.text("key_id"))

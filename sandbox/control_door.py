@@ -26,6 +26,7 @@ PAGES = {
     "faults": ("/control/faults/", "Faults and clock"),
     "mail": ("/control/mail/", "Mail"),
 }
+LISTS = ("permissions",)  # fields with a box for each value
 MOST_NOTICES = 50
 
 
@@ -34,6 +35,7 @@ class Notice:
     text: str
     good: bool = True
     secret: str = ""
+    secret_id: str = ""
 
 
 class ControlDoor:
@@ -50,13 +52,13 @@ class ControlDoor:
     async def act(self, request: Request) -> Response:
         """One button. The answer is always a page that says what happened."""
         same_origin(request)
-        form = await form_of(request)
+        form = await form_of(request, LISTS)
         back = PAGES.get(form.get("back", ""), PAGES["overview"])[0]
         try:
             if form.get("number"):  # typed, where the list of faults has none for it
                 form["what"] = form["number"]
             done = self._control.do(request.path_params["verb"], form)
-            notice = Notice(done.notice, secret=done.secret)
+            notice = Notice(done.notice, secret=done.secret, secret_id=done.secret_id)
         except BadInput as exc:
             notice = Notice(str(exc), good=False)
         key = secrets.token_urlsafe(9)

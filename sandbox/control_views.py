@@ -1,15 +1,18 @@
 """What each control page shows."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sandbox import faults, mail
+from sandbox import faults, mail, manifest, required_access
 from sandbox.app_rules import AUDIENCES
 from sandbox.control_apps import day
 from sandbox.directory import World
 from sandbox.entra import Origins
 from sandbox.graph_errors import GRAPH_ERRORS
+from sandbox.permission_ids import DELEGATED
+from sandbox.permissions import BASIC, PERMISSIONS
 from sandbox.snapshot import fault_data
 from sandbox.things import CONSUMERS, App, Approval, Consented, Organization, Person, iso
 
@@ -80,6 +83,7 @@ class Views:
             "apps": [self._app(app) for app in _by_name(self._world.apps.values())],
             "directories": self._work_directories(),
             "audiences": AUDIENCES,
+            "permissions": {name: {**BASIC, **PERMISSIONS}[name] for name in DELEGATED},
         }
 
     def _app(self, app: App) -> dict[str, Any]:
@@ -88,6 +92,9 @@ class Views:
         return {
             "it": app,
             "home": self._world.organizations[app.directory],
+            "permissions": required_access.delegated(app.required),
+            "listed": sum(len(each["resourceAccess"]) for each in app.required),
+            "manifest": json.dumps(manifest.of(app), indent=4, ensure_ascii=False),
             "secrets": [
                 {"it": each, "ends": day(each.ends_at), "expired": each.ends_at <= now} for each in app.secrets
             ],
@@ -97,6 +104,7 @@ class Views:
                     "disabled": directory.id in app.disabled_in,
                     "assignment": directory.id in app.assignment_required_in,
                     "may_read": directory.id in app.may_read_grants_in,
+                    "may_read_apps": directory.id in app.may_read_applications_in,
                     "assigned": [person for person in self._people(directory) if person.oid in app.assigned],
                     "others": [person for person in self._people(directory) if person.oid not in app.assigned],
                 }

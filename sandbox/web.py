@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -81,15 +82,17 @@ async def body_of(request: Request) -> bytes:
     return body
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a urlencoded form; anything else counts as an empty one."""
+async def form_of(request: Request, lists: Collection[str] = ()) -> dict[str, str]:
+    """The fields of a urlencoded form; anything else counts as an empty one. Those in lists have one value a line."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
     text = (await body_of(request)).decode("latin-1")
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=100))
+        pairs = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=100)
     except ValueError:
         return {}
+    several = {name: "\n".join(value for each, value in pairs if each == name) for name in lists}
+    return {name: several.get(name, value) for name, value in pairs}
 
 
 async def json_of(request: Request) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 import json
 import re
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
 from sandbox.control_views import COMMON_FAULTS
+from sandbox.permission_ids import APPLICATION, GRAPH
 from tests.microsoft import Refused
 from tests.sandbox.conftest import REDIRECT
 
@@ -22,7 +24,7 @@ def press(contoso, verb, origin="", **fields):
         contoso,
         f"/control/do/{verb}",
         "POST",
-        body=urlencode(fields),
+        body=urlencode(fields, doseq=True),
         headers={
             "Origin": origin or contoso.box.pages_origin,
             "Content-Type": "application/x-www-form-urlencoded",
@@ -88,11 +90,13 @@ def test_what_is_special_about_an_app_and_a_person_is_shown(contoso):
     microsoft.disable_app(contoso.client_id, contoso.directory)
     microsoft.require_assignment(contoso.client_id, contoso.directory)
     microsoft.may_read_grants(contoso.client_id, contoso.directory)
+    microsoft.may_read_applications(contoso.client_id, contoso.directory)
+    microsoft.owns_itself(contoso.client_id)
     microsoft.set_mailbox(contoso.oid, False)
     fabrikam = microsoft.add_directory("Fabrikam", "fabrikam.example")["id"]
     microsoft.add_guest(fabrikam, contoso.oid)
     apps, people = (fetch(contoso, f"/control/{name}/").data.decode() for name in ("apps", "people"))
-    for tag in (">disabled<", ">assignment required<", ">reads grants<"):
+    for tag in (">disabled<", ">assignment required<", ">reads grants<", ">reads apps<", ">owns itself<"):
         assert tag in apps
     for tag in (">no mailbox<", ">guest from Contoso<"):
         assert tag in people
@@ -126,6 +130,56 @@ def test_a_new_secrets_value_is_shown_once(contoso):
     value = re.search(r'id="shown-once"[^>]*value="([^"]+)"', html)[1]
     assert contoso.app_token(client_secret=value).status == 200
     assert value not in fetch(contoso, where).data.decode()
+
+
+def test_a_new_secrets_id_stands_beside_its_value_and_stays(contoso):
+    where, html = press(contoso, "add_secret", client_id=contoso.client_id, back="apps")
+    key_id = contoso.microsoft.world()["apps"][0]["secrets"][-1]["key_id"]
+    assert re.search(r'id="its-id"[^>]*value="([^"]+)"', html)[1] == key_id
+    assert f"Secret ID <code>{key_id}</code>" in fetch(contoso, where).data.decode()
+    assert contoso.app_token(client_secret=key_id).refusal == (401, "invalid_client", 7000215)
+
+
+def test_an_app_tells_its_ids_and_its_account_types_in_the_portals_words(contoso):
+    app = contoso.microsoft.set_app(contoso.client_id, audience="AzureADMultipleOrgs")
+    html = fetch(contoso, "/control/apps/").data.decode()
+    for text in (app["client_id"], app["object_id"], contoso.directory):
+        assert f"<code>{text}</code>" in html
+    assert "<dd>Accounts in any organizational directory (Any Microsoft Entra ID tenant - Multitenant)</dd>" in html
+
+
+def boxes(html):
+    """Of the delegated permissions: (the ticked ones, all)."""
+    found = re.findall(r'name="permissions" value="([^"]+)"( checked)?', html)
+    return [name for name, ticked in found if ticked], [name for name, _ in found]
+
+
+def test_the_permissions_that_are_ticked_are_those_the_app_lists(contoso):
+    ticked, every = boxes(fetch(contoso, "/control/apps/").data.decode())
+    assert ticked == ["User.Read"]
+    for names in (every, ["offline_access", "Mail.Read"], []):
+        _, html = press(contoso, "set_required_access", client_id=contoso.client_id, permissions=names, back="apps")
+        assert boxes(html)[0] == names
+        assert notice(html) == f"Contoso Mail lists {len(names)} delegated permissions now."
+    assert "None listed" in html
+
+
+def test_permissions_without_a_box_are_counted(contoso):
+    own = [{"id": APPLICATION["Application.ReadWrite.OwnedBy"], "type": "Role"}]
+    listed = [{"resourceAppId": GRAPH, "resourceAccess": own}]
+    contoso.microsoft.set_manifest(contoso.client_id, {"requiredResourceAccess": listed})
+    html = fetch(contoso, "/control/apps/").data.decode()
+    assert "1 permission of another kind or of another API" in html
+
+
+def test_the_manifest_on_the_page_can_be_saved_as_it_stands(contoso):
+    before = contoso.microsoft.manifest(contoso.client_id)
+    shown = re.search(r'name="manifest"[^>]*>(.*?)</textarea>', fetch(contoso, "/control/apps/").data.decode(), re.S)[1]
+    manifest = unescape(shown).replace("\n", "\r\n")
+    assert json.loads(manifest) == before
+    _, html = press(contoso, "set_manifest", client_id=contoso.client_id, manifest=manifest, back="apps")
+    assert notice(html) == "The manifest of Contoso Mail is saved."
+    assert contoso.microsoft.manifest(contoso.client_id) == before
 
 
 @pytest.mark.parametrize(
