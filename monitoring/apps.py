@@ -6,4 +6,4 @@ class MonitoringConfig(AppConfig):
     verbose_name = "Monitoring"
 
     def ready(self) -> None:
-        from . import findings  # noqa: F401  connects the one receiver of oauth's `observed`
+        from . import findings, observations  # noqa: F401  connect the receivers of oauth's signals

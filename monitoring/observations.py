@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
+from django.dispatch import receiver
+from django.utils import timezone
 
 from oauth import drift, health, idle, kinds
 from oauth.health import NoAnswer, Verdict
 from oauth.models import AdminGrant, Connection
-from oauth.signals import Observation, Seen, observed
+from oauth.signals import Observation, Seen, looked, observed
 from tenants.models import AppRegistration, Credential, ScopeSelection
 
 from .models import Finding
@@ -54,6 +56,18 @@ def tell(settled: Iterable[tuple[Result, Verdict]], now: datetime) -> None:
     for place in sorted(news):
         observed.send(sender=type(news[place].subject), observation=news[place])
     _keep_what_worked(settled, now)
+
+
+@receiver(looked)
+def take_in(
+    sender: Any, registration: AppRegistration, credential: Credential | None, verdict: Verdict, **kwargs: Any
+) -> None:
+    """A registration's sign-in that was tried outside a sweep says what one in a sweep says."""
+    now = timezone.now()
+    tell([(Result(registration, verdict, credential), verdict)], now)
+    if verdict.is_checked:
+        rows = AppRegistration.objects.filter(pk=registration.pk)
+        rows.update(checked_at=now, unanswered=0, unanswered_why="")
 
 
 def _key(subject: Any) -> tuple[str, Any]:

@@ -5,8 +5,8 @@ from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.utils import timezone
 
-from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount
-from oauth.tasks import look_at_grant, send_mails, try_again
+from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount, Verification
+from oauth.tasks import look_at_grant, send_mails, try_again, verify
 
 from . import alerts, heartbeat, lifecycle, schedule, sweep, watch
 from .models import Delivery, Sweep
@@ -60,6 +60,8 @@ def reconcile() -> None:
         try_again.delay_on_commit(str(attempt.pk))
     for grant in AdminGrant.objects.to_look_at()[:100]:
         look_at_grant.delay_on_commit(grant.pk)
+    for verification in Verification.objects.due()[:100]:
+        verify.delay_on_commit(verification.pk)
     ConsentAttempt.objects.forget_expired_flows()
     RequestCount.objects.forget_old()
     watch.tell(now)

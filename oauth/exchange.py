@@ -63,6 +63,13 @@ class Exchange:
         self.names_issuer = document.get("authorization_response_iss_parameter_supported") is True
         return response
 
+    def openid_configuration(self, directory: str) -> dict[str, Any]:
+        """What the login host really says of a directory. Raises EntraRefused and EntraUnreachable."""
+        response, document = self._usable(lambda: self._http.openid_configuration(directory))
+        if response.status_code != 200:
+            raise refusal(response.status_code, document, retry_after=response.retry_after)
+        return document
+
     def post(self, url: str, **kwargs: Any) -> Answer:
         self._of_this_thread.request = Request(url, kwargs)
         return ANSWERED

@@ -135,6 +135,14 @@ class HttpClient:
         found = GUID.search(str(document.get("issuer", ""))) if answer.status_code == 200 else None
         return found[0].lower() if found else ""
 
+    def openid_configuration(self, directory: str) -> Answer:
+        """What the login host says of this directory, really asked now, of a built-in cloud too; nothing is kept.
+
+        Takes an ID or a domain, which becomes part of an address. Raises urllib3's HTTPError.
+        """
+        url = f"{self._cloud.authority(directory)}/v2.0/.well-known/openid-configuration"
+        return self._send("GET", self._allowed(url, None), None)
+
     def _allowed(self, url: str, params: Mapping[str, str] | None) -> tuple[str, str]:
         """The host it goes to and what is asked of it there."""
         query = f"?{urlencode(params)}" if params else ""

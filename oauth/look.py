@@ -83,7 +83,9 @@ class Look(ABC, Generic[Asked, Answered]):
 
 
 class RegistrationLook(Look[RegistrationToAsk, AppToken]):
-    """Signs in as the registration, anew, in its own directory."""
+    """Signs in as the registration, anew, in its own directory. `token` is what that gave, for whoever asks on."""
+
+    token: AppToken | None = None
 
     @sensitive_variables()
     def _make(self) -> Question[AppToken] | Verdict:
@@ -93,6 +95,7 @@ class RegistrationLook(Look[RegistrationToAsk, AppToken]):
         return ask.client(ask.directory).app_token_question()
 
     def _answered(self, answer: AppToken) -> Verdict:
+        self.token = answer
         return Verdict(ruled_out=RULED_OUT_BY_SIGN_IN)
 
     def _refused(self, refusal: EntraRefused) -> Verdict:

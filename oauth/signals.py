@@ -1,6 +1,7 @@
 """What monitoring listens to, each sent inside the transaction that saves it.
 
-`observed`: what was seen of one subject. `disconnected`: connections were ended on purpose.
+`observed`: what was seen of one subject. `looked`: a registration's own sign-in was tried outside a sweep.
+`disconnected`: connections were ended on purpose.
 """
 
 from collections.abc import Mapping
@@ -60,4 +61,5 @@ class Observation:
 
 
 observed = Signal()  # sender: the subject's class; observation=Observation
+looked = Signal()  # sender: AppRegistration; registration, credential=its current one, verdict=health.Verdict
 disconnected = Signal()  # sender: Connection; connections=list[Connection]

@@ -1,14 +1,19 @@
 """Bells for what a consent leaves to do. Any of these may be lost, doubled or killed: rows say what is left."""
 
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 from celery import current_app, shared_task
 from celery.contrib.django.task import DjangoTask
 from django.db import transaction
+from django.utils import timezone
 
 from . import approval, consent, mails
-from .models import AdminGrant, ConsentAttempt
+from . import verify as verifying
+from .models import AdminGrant, ConsentAttempt, Verification
+
+SOON = timedelta(minutes=1)  # what comes due later than that, the reconciler rings for
 
 
 def ring() -> None:
@@ -39,3 +44,21 @@ def look_at_grant(grant_id: int) -> None:
     grant = AdminGrant.objects.claim(grant_id)
     if grant is not None:
         approval.look(grant)
+
+
+def ring_verify(verification: Verification) -> None:
+    """Have it begun once this transaction stands. Fails nobody if the broker is down: the reconciler rings, too."""
+    transaction.on_commit(partial(verify.delay, verification.pk), robust=True)
+
+
+@shared_task(base=DjangoTask, soft_time_limit=240, time_limit=270)
+def verify(verification_id: int) -> None:
+    """Work on a verification as far as it goes now; if somebody waits for more, ring once more when it is due."""
+    verification = Verification.objects.claim(verification_id)
+    if verification is None:
+        return
+    verifying.run(verification)
+    ring()
+    pause = verification.next_at - timezone.now() if verification.next_at else SOON
+    if pause < SOON:
+        verify.apply_async((verification_id,), countdown=max(pause.total_seconds(), 0))

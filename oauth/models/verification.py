@@ -1,0 +1,133 @@
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from tenants.models import AppRegistration, Credential, Tenant
+from tenants.models.visibility import TenantScopedQuerySet
+
+from .link import Link
+
+LEASE = timedelta(minutes=4)  # renewed with every step that is saved; the longest takes under two
+
+
+class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
+    tenant_path = "registration__tenant"
+
+    def ask(
+        self,
+        registration: AppRegistration,
+        *,
+        credential: Credential | None = None,
+        link: Link | None = None,
+        by: Any = None,
+        kind: str = "",
+    ) -> "Verification":
+        """One of this registration and secret that is still to begin: the one that waits already, or a new one.
+
+        Without a credential it is the registration's current one, whichever that is by then. Inside the caller's
+        transaction; whoever asks rings oauth.tasks.verify once that stands.
+        """
+        kind = kind or Verification.Kind.WHOLE
+        waiting = self.unfinished().filter(started_at=None, kind=kind)
+        found = waiting.filter(registration=registration, credential=credential, link=link).first()
+        if found is not None:
+            waiting.filter(pk=found.pk).update(next_at=None)  # whoever asks waits for it
+            found.next_at = None
+            return found
+        asked_by = by if getattr(by, "pk", None) else None
+        return self.create(registration=registration, credential=credential, link=link, asked_by=asked_by, kind=kind)
+
+    def unfinished(self) -> Self:
+        return self.filter(finished_at=None)
+
+    def due(self) -> Self:
+        """What is to be worked on now, and in nobody's hands."""
+        due = self.unfinished().filter(models.Q(next_at=None) | models.Q(next_at__lte=timezone.now()))
+        # By the database's clock: one process whose own is wrong takes nothing out of another's hands.
+        return due.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
+
+    def claim(self, pk: int) -> "Verification | None":
+        """This one, to be worked on by the caller and nobody else, or None. It counts as tried from here on."""
+        lease = uuid.uuid4()
+        begun = Coalesce("started_at", models.Value(timezone.now(), models.DateTimeField()))
+        changes: dict[str, Any] = {"started_at": begun, "tries": models.F("tries") + 1}
+        if not self.due().filter(pk=pk).update(lease_by=lease, lease_until=Now() + LEASE, **changes):
+            return None
+        whole = self.select_related("registration__tenant", "credential")
+        return whole.filter(pk=pk, lease_by=lease).first()
+
+
+class Verification(models.Model):
+    """A report on one registration, step by step, made by a task.
+
+    Whoever saves what was seen must still hold the lease: filter by `lease_by`. `steps` are those of oauth/report.py;
+    `in_entra` is what Entra said of the application where it could be read, as oauth/in_entra.py keeps it.
+    """
+
+    class Kind(models.TextChoices):
+        WHOLE = "whole", "verification"
+        SYNC = "sync", "sync from Entra"  # all but the administrator's consent
+
+    class Outcome(models.TextChoices):
+        OK = "ok", "ok"
+        FAILED = "failed", "failed"
+        UNANSWERED = "unanswered", "no answer"  # Microsoft said nothing usable, which is no verdict
+
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.WHOLE)
+    registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="verifications")
+    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, related_name="verifications")
+    link = models.ForeignKey(Link, on_delete=models.PROTECT, null=True, related_name="verifications")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField("asked for", default=timezone.now)
+    started_at = models.DateTimeField("began", null=True)
+    finished_at = models.DateTimeField("finished", null=True)
+    steps = models.JSONField(default=list)
+    in_entra = models.JSONField(default=dict)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    sync_after = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    lease_by = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+
+    objects = VerificationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            # What the reconciler looks for every minute, and the sweep with every batch; nearly all are past both.
+            models.Index(fields=["next_at"], condition=models.Q(finished_at=None), name="verification_unfinished"),
+            models.Index(
+                fields=["registration", "sync_after"],
+                condition=models.Q(sync_after__isnull=False),
+                name="verification_to_sync",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display().capitalize()} {self.pk}"
+
+    @property
+    def tenant(self) -> Tenant | None:
+        """Whose registration it is about."""
+        return self.registration.tenant
+
+    @property
+    def has_signed_in(self) -> bool:
+        """Did the secret that was tried sign in?"""
+        return any(step["key"] == "sign_in" and step["state"] == "ok" for step in self.steps)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is it to be taken up again by itself, at `next_at`?"""
+        return self.finished_at is None and self.started_at is not None and self.next_at is not None
+
+    @property
+    def moment(self) -> datetime:
+        """What it is known by: when it ended, or was asked for."""
+        return self.finished_at or self.created_at
