@@ -26,6 +26,7 @@ LIMITS: Mapping[str, int] = {
     "told": 20,  # people paste a message a few times
     "hand_on": 10,  # each makes a link that is good for weeks
     "disconnect": 20,  # once a mailbox
+    "secret": 20,  # each is tried at Microsoft, and a person needs a few tries
     "calendar": 60,  # calendar services ask for all their customers from a few addresses
 }
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .views import attempt, disconnect, link
+from .views import attempt, disconnect, link, setup
 
 app_name = "oauth"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("connect/<uuid:public_id>/administrator/", link.administrator, name="administrator"),
     path("connect/<uuid:public_id>/told/", link.told, name="told"),
     path("connect/<uuid:public_id>/disconnect/", disconnect.disconnect, name="disconnect"),
+    path("connect/<uuid:public_id>/secret/", setup.drop, name="drop"),
+    path("connect/<uuid:public_id>/setup/", setup.tool, name="tool"),
     path("connect/attempt/<uuid:attempt_id>/", attempt.outcome, name="attempt"),
     path("connect/attempt/<uuid:attempt_id>/rest/", attempt.grant_the_rest, name="rest"),
     path("oauth/callback/<slug:cloud_key>/", attempt.callback, name="callback"),

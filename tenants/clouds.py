@@ -45,6 +45,14 @@ class Cloud:
         """Where people's browsers meet this cloud's sign-in pages."""
         return self.browser_origin or f"https://{self.login_host}"
 
+    @property
+    def portal_origin(self) -> str:
+        """Where people's browsers meet its admin center; empty where there is none."""
+        if not self.portal_host:
+            return ""
+        theirs = self.browser_origin or ""
+        return theirs if theirs.partition("://")[2] == self.portal_host else f"https://{self.portal_host}"
+
 
 BUILT_IN = (
     Cloud(

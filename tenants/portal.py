@@ -10,17 +10,17 @@ from .clouds import Cloud
 
 OVERVIEW, CREDENTIALS, PERMISSIONS = "Overview", "Credentials", "CallAnAPI"
 AUTHENTICATION = "Authentication"
-_APP = "https://{host}/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/{blade}/appId/{client_id}"
-_LIST = "https://{host}/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade"
+_APP = "{origin}/#view/Microsoft_AAD_RegisteredApps/ApplicationMenuBlade/~/{blade}/appId/{client_id}"
+_LIST = "{origin}/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade"
 
 
 def page_of_app(cloud: Cloud | None, client_id: str, blade: str) -> str:
     """The address of one page of a registration; empty before it is registered, and in a cloud without admin center."""
-    if cloud is None or not cloud.portal_host or not client_id:
+    if cloud is None or not cloud.portal_origin or not client_id:
         return ""
-    return _APP.format(host=cloud.portal_host, blade=blade, client_id=quote(client_id, safe=""))
+    return _APP.format(origin=cloud.portal_origin, blade=blade, client_id=quote(client_id, safe=""))
 
 
 def list_of_apps(cloud: Cloud | None) -> str:
     """The address of the directory's app registrations, where new ones are made; empty without an admin center."""
-    return _LIST.format(host=cloud.portal_host) if cloud and cloud.portal_host else ""
+    return _LIST.format(origin=cloud.portal_origin) if cloud and cloud.portal_origin else ""

@@ -7,6 +7,9 @@ where an older portal has others, both are told.
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
 from . import portal, scopes
 from .clouds import Cloud, clouds
 from .models import AppRegistration
@@ -99,6 +102,10 @@ class Step:
     copies: tuple[Copy, ...] = ()
     done: bool | None = None
 
+    def named_copies(self) -> list[tuple[str, Copy]]:
+        """Each with an ID of its own on the page."""
+        return [(f"{self.key}-{number}", copy) for number, copy in enumerate(self.copies)]
+
 
 def steps(values: Values, known: Known) -> list[Step]:
     """From nothing to a client secret, in the order of the admin center."""
@@ -109,40 +116,34 @@ def steps(values: Values, known: Known) -> list[Step]:
 
 
 def _register(values: Values, known: Known) -> Step:
+    types = _("Supported account types: “%(now)s”. Older portals call it “%(before)s”.")
     return Step(
         key="register",
-        title="Register the application",
-        where="Entra ID → App registrations → New registration",
+        title=_("Register the application"),
+        where=_("Entra ID → App registrations → New registration"),
         url=portal.list_of_apps(values.cloud),
         lines=(
-            f"Supported account types: “{values.account_types}”. "
-            f"Older portals call it “{values.account_types_before}”.",
-            "Redirect URI: choose the platform “Web”, not “Single-page application”, and paste the address.",
-            "Press “Register”.",
+            types % {"now": values.account_types, "before": values.account_types_before},
+            _("Redirect URI: choose the platform “Web”, not “Single-page application”, and paste the address."),
+            _("Press “Register”."),
         ),
-        copies=(Copy("Name", values.name), Copy("Redirect URI", values.uris[0])),
+        copies=(Copy(_("Name"), values.name), Copy(_("Redirect URI"), values.uris[0])),
         done=known.registered,
     )
 
 
 def _ids(values: Values, known: Known) -> Step:
+    ids = [(_("Application (client) ID"), values.client_id), (_("Directory (tenant) ID"), values.directory)]
     return Step(
         key="ids",
-        title="Note the two IDs",
-        where="Overview of the new registration",
+        title=_("Note the two IDs"),
+        where=_("Overview of the new registration"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.OVERVIEW),
         lines=(
-            "Copy “Application (client) ID” and “Directory (tenant) ID”. Both are entered here at the end.",
-            "“Object ID” is neither of them.",
+            _("Copy “Application (client) ID” and “Directory (tenant) ID”: they are asked for at the end."),
+            _("The “Object ID” beside them is neither of the two."),
         ),
-        copies=tuple(
-            Copy(field, text)
-            for field, text in [
-                ("Application (client) ID", values.client_id),
-                ("Directory (tenant) ID", values.directory),
-            ]
-            if text
-        ),
+        copies=tuple(Copy(field, text) for field, text in ids if text),
         done=known.registered and bool(values.directory),
     )
 
@@ -150,14 +151,14 @@ def _ids(values: Values, known: Known) -> Step:
 def _more_uris(values: Values, known: Known) -> Step:
     return Step(
         key="uris",
-        title="Add the other redirect URIs",
-        where="Manage → Authentication → Add redirect URI → Web",
+        title=_("Add the other redirect URIs"),
+        where=_("Manage → Authentication → Add redirect URI → Web"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.AUTHENTICATION),
         lines=(
-            "Older portals: “Add a platform” → “Web”, then “Add URI”.",
-            "Microsoft compares them to the letter, also the last slash. Press “Save”.",
+            _("Older portals: “Add a platform” → “Web”, then “Add URI”."),
+            _("Microsoft compares them to the letter, also the last slash. Press “Save”."),
         ),
-        copies=tuple(Copy("Redirect URI", uri) for uri in values.uris[1:]),
+        copies=tuple(Copy(_("Redirect URI"), uri) for uri in values.uris[1:]),
         done=known.uris,
     )
 
@@ -165,30 +166,32 @@ def _more_uris(values: Values, known: Known) -> Step:
 def _permissions(values: Values, known: Known) -> Step:
     return Step(
         key="permissions",
-        title="Add the permissions",
-        where="Manage → API permissions → Add a permission → Microsoft Graph → Delegated permissions",
+        title=_("Add the permissions"),
+        where=_("Manage → API permissions → Add a permission → Microsoft Graph → Delegated permissions"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.PERMISSIONS),
         lines=(
-            "Search for each name, tick it, and press “Add permissions” when all are ticked.",
-            "Choose “Delegated permissions”, never “Application permissions”: those would open every mailbox.",
+            _("Search for each name, tick it, and press “Add permissions” once all are ticked."),
+            _("Choose “Delegated permissions”, never “Application permissions”: those would open every mailbox."),
         ),
-        copies=tuple(Copy("Permission", permission.name) for permission in values.permissions),
+        copies=tuple(Copy(_("Permission"), permission.name) for permission in values.permissions),
         done=known.permissions,
     )
 
 
 def _consent(values: Values, known: Known) -> Step:
-    lines: tuple[str, ...] = ("Nothing to do: owners of personal accounts consent for themselves.",)
+    lines: tuple[str, ...] = (_("Nothing to do: owners of personal accounts consent for themselves."),)
     if values.audience != Audience.PERSONAL:
         lines = (
-            "Press “Grant admin consent for …” and confirm. It needs a Cloud Application Administrator, an Application "
-            "Administrator or a Privileged Role Administrator.",
-            "The Status column then shows a green tick on every line. Without it people meet “Need admin approval”.",
+            _(
+                "Press “Grant admin consent for …” and confirm. It takes an Application Administrator, a Cloud "
+                "Application Administrator or a Privileged Role Administrator."
+            ),
+            _("The column “Status” then has a green tick on every line. Without it people meet “Need admin approval”."),
         )
     return Step(
         key="consent",
-        title="Grant admin consent",
-        where="Manage → API permissions",
+        title=_("Grant admin consent"),
+        where=_("Manage → API permissions"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.PERMISSIONS),
         lines=lines,
         done=known.consent,
@@ -196,17 +199,17 @@ def _consent(values: Values, known: Known) -> Step:
 
 
 def _secret(values: Values, known: Known) -> Step:
+    lasts = _("Expires: “365 days (12 months)”, until %(day)s. 24 months is the longest, and “Never” is gone.")
     return Step(
         key="secret",
-        title="Make a client secret",
-        where="Manage → Certificates & secrets → Client secrets → New client secret",
+        title=_("Make a client secret"),
+        where=_("Manage → Certificates & secrets → Client secrets → New client secret"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.CREDENTIALS),
         lines=(
-            f"Expires: “365 days (12 months)”, which is {values.secret_ends_on:%d %B %Y}. 24 months is the longest; "
-            "“Never” is gone. Press “Add”.",
-            "Copy the “Value” at once: it is never shown again. The “Secret ID” beside it is not the secret.",
-            "Note the day in the “Expires” column.",
+            lasts % {"day": date_format(values.secret_ends_on, "j F Y")},
+            _("Press “Add” and copy the “Value” at once: it is never shown again. The “Secret ID” is not the secret."),
+            _("Note the day in the column “Expires”."),
         ),
-        copies=(Copy("Description", values.secret_name),),
+        copies=(Copy(_("Description"), values.secret_name),),
         done=known.secret,
     )

@@ -89,7 +89,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
     page_actions = ("revoke",)
 
     class Media:
-        js = ["operator/copy.js"]
+        js = ["copy.js"]
 
     # Columns
 

@@ -55,14 +55,20 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         )
 
     def readable(self) -> Self:
-        """Usable links, and those by which a connection was ended: whoever opens one again reads that it is."""
-        ended = models.Q(
-            purpose=Link.Purpose.DISCONNECT,
-            connection__disconnected_at__isnull=False,
-            revoked_at=None,
-            expires_at__gt=timezone.now(),
+        """Usable links, and those that did their work: whoever opens one again reads what came of it.
+
+        By such a one a connection was ended, or a secret entered.
+        """
+        ended = models.Q(purpose=Link.Purpose.DISCONNECT, connection__disconnected_at__isnull=False)
+        entered = models.Q(
+            purpose=Link.Purpose.SECRET,
+            uses__gt=0,
+            tenant__suspended_at=None,
+            tenant__archived_at=None,
+            registration__archived_at=None,
         )
-        return self.filter(ended | models.Q(pk__in=self.usable().values("pk")))
+        still_good = models.Q(revoked_at=None, expires_at__gt=timezone.now())
+        return self.filter((ended | entered) & still_good | models.Q(pk__in=self.usable().values("pk")))
 
     def revoke(self) -> "LinkQuerySet":
         """End these, and whatever grew from them, at once. Those that were not revoked before."""

@@ -17,6 +17,7 @@ from oauth.models import ConsentAttempt, Link
 from tenants.branding import branding
 from tenants.clouds import Cloud
 
+from . import setup
 from .pages import (
     SeeOther,
     accounts,
@@ -67,6 +68,8 @@ def landing(request: HttpRequest, link: Link) -> HttpResponse:
     if link.purpose == Purpose.DISCONNECT:
         response = page(request, "disconnect", link=link, **accounts(link.registration, link.connection))
         return has_forms(response)
+    if link.purpose in (Purpose.SETUP, Purpose.SECRET):
+        return setup.show(request, link)
     names = link.registration.scope_names
     where = cloud_of(link.registration)
     if not names or where is None:

@@ -29,6 +29,7 @@ from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
 from .scope_boxes import asked_for
 from .sending import SendsLinks
+from .setting_up import SetsUp
 from .standing import RegistrationStanding
 
 
@@ -44,7 +45,7 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
+class AppRegistrationAdmin(CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]
@@ -55,7 +56,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
     page_actions = ("check_now", "send_link", "archive")
 
     class Media:
-        js = ["operator/copy.js", "operator/registration.js"]
+        js = ["copy.js", "operator/registration.js"]
 
     # Columns
 
@@ -235,6 +236,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
         if request.user.has_perm("oauth.add_link") and is_live:
             add = reverse("admin:oauth_link_add", query={"registration": obj.pk})
             page.buttons.insert(0, Button("Create consent link", add, post=False))
+        page.buttons.insert(0, self.setup_button(obj))
         of_it = {"registration__id__exact": obj.pk}
         findings = Finding.objects.open()
         page.put_wrong_first(
@@ -261,9 +263,9 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, TenantScopedAdmin):
 
 def _next_step(registration: AppRegistration) -> Any:
     if not registration.credentials.current().exists():
-        return (
-            "Next: add the redirect URI below to the registration in Entra (Authentication, platform Web), "
-            "make a client secret there and paste its Value here."
+        page = reverse("admin:tenants_appregistration_setup", args=[registration.pk])
+        return format_html(
+            'Next: follow its <a href="{}">Setup page</a>, or send that to the tenant’s administrator.', page
         )
     if not registration.scope_names:
         return "Next: tick what the registration shall ask for, under Scopes."

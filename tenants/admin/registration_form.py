@@ -1,6 +1,6 @@
 """The one form in which an operator types what Entra shows of an app registration."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds, scopes
 from tenants.models import AppRegistration, Credential, RedirectURI, ScopeSelection
-from tenants.models.credential import check_secret_value
+from tenants.models.credential import check_secret_value, start_of
 from tenants.models.registration import as_guid
 from tenants.redirect_uris import URIsField
 from tenants.sealed_forms import SealedInput
@@ -187,8 +187,3 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
             Credential.objects.replace(self.instance, value, start_of(ends_on))
         elif self.stored:
             Credential.objects.filter(pk=self.stored.pk).update(ends_at=start_of(ends_on), ends_at_typed=True)
-
-
-def start_of(day: date) -> datetime:
-    """A date typed by hand means its start in UTC."""
-    return datetime.combine(day, time.min, UTC)

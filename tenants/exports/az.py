@@ -6,6 +6,8 @@ Microsoft, "az ad app" and "az cloud". `credential reset` without `--append` wou
 import json
 from shlex import quote
 
+from django.utils.translation import gettext as _
+
 from tenants.setup import Audience, Values
 
 from .manifest import required_access
@@ -28,8 +30,9 @@ def text(values: Values) -> str:
     """A script for bash. Raises NoSuchCloud."""
     key = values.cloud.key if values.cloud else ""
     if values.cloud is None or key not in CLOUDS:
-        name = values.cloud.name if values.cloud else "this cloud"
-        raise NoSuchCloud(f"The Azure CLI has no name of its own for {name}. Follow the steps, or use the manifest.")
+        name = values.cloud.name if values.cloud else _("this cloud")
+        words = _("The Azure CLI has no name of its own for %(cloud)s. Follow the steps, or use the manifest.")
+        raise NoSuchCloud(words % {"cloud": name})
     name = quote(CLOUDS[key])
     lines = [
         "#!/usr/bin/env bash",

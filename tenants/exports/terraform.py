@@ -5,6 +5,8 @@ HashiCorp, azuread: "application", "service_principal_delegated_permission_grant
 
 import json
 
+from django.utils.translation import gettext as _
+
 from tenants.setup import GRAPH_APP, Audience, Values
 
 from .az import NoSuchCloud
@@ -16,8 +18,9 @@ def text(values: Values) -> str:
     """A file main.tf. Raises NoSuchCloud."""
     key = values.cloud.key if values.cloud else ""
     if values.cloud is None or key not in ENVIRONMENTS:
-        name = values.cloud.name if values.cloud else "this cloud"
-        raise NoSuchCloud(f"The azuread provider does not know {name}. Follow the steps, or use the manifest.")
+        name = values.cloud.name if values.cloud else _("this cloud")
+        words = _("The azuread provider does not know %(cloud)s. Follow the steps, or use the manifest.")
+        raise NoSuchCloud(words % {"cloud": name})
     tenant = [f"  tenant_id   = {_text(values.directory)}"] if values.directory else []
     parts = [
         "# Terraform's state will hold the secret's Value: keep the state sealed, or leave the last resource out and",

@@ -1,10 +1,11 @@
 import uuid
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ..fields import SealedField
 from .registration import AppRegistration, as_guid
@@ -17,12 +18,17 @@ def check_secret_value(value: str) -> None:
     """Raise ValidationError if this cannot be a client secret's value. The error never holds the value."""
     if as_guid(value):
         raise ValidationError(
-            "This is the Secret ID; paste the Value. Entra shows the Value only right after creation."
+            _("This is the Secret ID; paste the Value. Entra shows the Value only right after creation.")
         )
     if any(character.isspace() or not character.isprintable() for character in value):
-        raise ValidationError("A client secret has no spaces or line breaks; copy the Value again.")
+        raise ValidationError(_("A client secret has no spaces or line breaks; copy the Value again."))
     if len(value) < 8:
-        raise ValidationError("This is too short to be a client secret; copy the whole Value.")
+        raise ValidationError(_("This is too short to be a client secret; copy the whole Value."))
+
+
+def start_of(day: date) -> datetime:
+    """A date typed by hand means its start in UTC."""
+    return datetime.combine(day, time.min, UTC)
 
 
 class CredentialQuerySet(TenantScopedQuerySet["Credential"]):

@@ -13,8 +13,10 @@ from oauth import attempts
 from oauth.further_links import MOST_A_DAY
 from oauth.id_token import PERSONAL
 from oauth.limits import LIMITS
-from oauth.models import AdminGrant, Connection, ConsentAttempt, Link
+from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Verification
 from oauth.models.link import digest
+from oauth.report import PARTS
+from oauth.secret_drop import MOST_TRIES as MOST_DROPS
 from tenants.models import RedirectURI, ScopeSelection
 from tests.factories import make_connection, make_credential, make_link, make_registration
 from tests.oauth.consenting import World, come_back, press
@@ -84,6 +86,7 @@ def gallery(client: Client, world: World) -> dict[str, HttpResponse]:
         **_ways_on(client, world),
         **_outcomes(client, world),
         **_disconnecting(client, world),
+        **_setting_up(client, world),
         **_refusals(client, world),
     }
 
@@ -202,6 +205,61 @@ def _disconnecting(client: Client, world: World) -> dict[str, Any]:
         "disconnected already": client.post(address),
         "disconnect, ended already": show(client, link),
     }
+
+
+def _setting_up(client: Client, world: World) -> dict[str, Any]:
+    tenant = world.link.tenant
+    draft = make_registration(tenant, cloud="sandbox", client_id="", directory="")
+    known = make_registration(tenant)  # of a cloud that every tool has a name for
+    RedirectURI.objects.create(registration=known, use=RedirectURI.Use.PRODUCT, uri="https://app.example/oauth")
+    steps = opened(client, world, registration=draft, purpose=Purpose.SETUP)
+    drop = opened(client, world, registration=draft, purpose=Purpose.SECRET)
+    seen = {
+        "setup": show(client, steps),
+        "setup of a known client": show(client, opened(client, world, registration=known, purpose=Purpose.SETUP)),
+        "secret": show(client, drop),
+        "secret, for a known client": show(
+            client, opened(client, world, registration=world.registration, purpose=Purpose.SECRET)
+        ),
+        "secret, filled in wrongly": client.post(
+            f"/connect/{drop.public_id}/secret/", {"client_id": "x", "directory": "?", "secret": "x", "ends_on": "x"}
+        ),
+    }
+    shapes: dict[str, tuple[str, list[dict[str, Any]]]] = {
+        "checking": ("", []),
+        "spreading": ("", [step("sign_in", "waiting", [7000215])]),
+        "works": ("ok", [step("sign_in", "ok")]),
+        "works, but": (
+            "failed",
+            [step("sign_in", "ok"), *(step(key, "failed") for key in (*PARTS, "consent", "another"))],
+        ),
+        "unanswered": ("unanswered", [step("sign_in", "unanswered")]),
+        **{
+            f"refused, {code}": ("failed", [step("sign_in", "failed", [code])])
+            for code in (7000215, 7000222, 700016, 90002, 7000112, 99999)
+        },
+    }
+    credential = make_credential(draft)
+    for name, (outcome, steps_seen) in shapes.items():
+        Verification.objects.filter(link=drop).delete()
+        Verification.objects.create(
+            registration=draft,
+            credential=credential,
+            link=drop,
+            outcome=outcome,
+            steps=steps_seen,
+            finished_at=timezone.now() if outcome else None,
+        )
+        seen[f"secret, {name}"] = show(client, drop)
+    for _ in range(MOST_DROPS):
+        Verification.objects.create(registration=draft, link=drop, outcome="failed", finished_at=timezone.now())
+    seen["secret, refused too often"] = show(client, drop)
+    return seen
+
+
+def step(key: str, state: str, codes: list[int] | None = None) -> dict[str, Any]:
+    """As a report keeps it."""
+    return {"key": key, "state": state, "seen": "For operators.", "codes": codes or []}
 
 
 def _refusals(client: Client, world: World) -> dict[str, Any]:

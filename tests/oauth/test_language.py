@@ -38,20 +38,28 @@ class Marked(trans_real.DjangoTranslation):
 
 
 class Words(HTMLParser):
-    """What of a page is read, by eye or aloud."""
+    """What of a page is read, by eye or aloud, and is not marked as what no translator touches."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.heard: list[str] = []
+        self.untouched = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if ("translate", "no") in attrs:
+            self.untouched = tag
         self.heard += [f" {value} " for name, value in attrs if name in READ_ALOUD and value]
         if tag in ("p", "li", "dd", "dt", "td", "th", "div", "span", "br", "option"):
             self.heard.append(" ")
 
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self.untouched:
+            self.untouched = ""
+
     def handle_data(self, data: str) -> None:
-        self.heard.append(data)
+        if not self.untouched:
+            self.heard.append(data)
 
 
 def bare_words(text: str) -> str:

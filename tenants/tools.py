@@ -1,0 +1,79 @@
+"""The ways to register by machine, each from the same values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .exports import az, manifest, terraform
+from .exports.az import NoSuchCloud
+from .setup import Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One of them: what it is called, how its text is used, and what writes it."""
+
+    key: str
+    title: str | Promise
+    use: str | Promise
+    filename: str
+    content_type: str
+    write: Callable[[Values], str]
+
+
+TOOLS = (
+    Tool(
+        key="manifest",
+        title=_("Application manifest"),
+        use=_(
+            "After registering, open “Manage → Manifest” in Entra, replace the keys that stand here, and press “Save”. "
+            "It sets name, account types, redirect URIs and permissions."
+        ),
+        filename="manifest.json",
+        content_type="application/json",
+        write=manifest.text,
+    ),
+    Tool(
+        key="az",
+        title=_("Script for the Azure CLI"),
+        use=_(
+            "Runs in Azure Cloud Shell or anywhere the Azure CLI is. It registers, grants admin consent and adds a "
+            "client secret; it removes none."
+        ),
+        filename="register.sh",
+        content_type="text/x-shellscript",
+        write=az.text,
+    ),
+    Tool(
+        key="terraform",
+        title=_("Terraform"),
+        use=_("For the azuread provider. The state will hold the secret: see the first lines."),
+        filename="main.tf",
+        content_type="text/plain",
+        write=terraform.text,
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a tool wrote, or why it cannot, and where it can be downloaded."""
+
+    tool: Tool
+    url: str
+    text: str = ""
+    why_not: str = ""
+
+
+def write_all(values: Values, url_of: Callable[[str], str]) -> list[Written]:
+    """Every tool's text; `url_of` tells where a tool's file is, by its key."""
+    return [_written(tool, values, url_of(tool.key)) for tool in TOOLS]
+
+
+def _written(tool: Tool, values: Values, url: str) -> Written:
+    try:
+        return Written(tool=tool, url=url, text=tool.write(values))
+    except NoSuchCloud as problem:
+        return Written(tool=tool, url=url, why_not=str(problem))

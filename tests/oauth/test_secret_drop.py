@@ -1,0 +1,266 @@
+"""Secret drop: entered by somebody outside, tried at Microsoft, seen by nobody here."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from oauth import secret_drop
+from oauth.models import Link, Verification
+from oauth.secret_drop import MOST_TRIES
+from oauth.tasks import verify
+from tenants.models import AppRegistration, Credential, Event
+from tests.factories import make_connection, make_link, make_registration, make_secret
+from tests.oauth.consenting import text_of
+
+ENDS = (date.today() + timedelta(days=180)).isoformat()
+LATER = timedelta(minutes=4)  # after which a new secret has spread
+
+
+@pytest.fixture
+def draft(world) -> AppRegistration:
+    """A registration of the world's tenant that Entra knows and Tenantry does not, yet."""
+    AppRegistration.objects.filter(pk=world.registration.pk).update(archived_at=timezone.now())
+    return make_registration(world.link.tenant, cloud="sandbox", client_id="", directory="")
+
+
+@pytest.fixture
+def link(client, draft) -> Link:
+    made, token = make_link(draft, purpose=Link.Purpose.SECRET)
+    assert client.get(f"/c/{token}/").status_code == 303
+    return made
+
+
+def filled(world: Any, **fields: str) -> dict[str, str]:
+    return {
+        "client_id": world.app["client_id"],
+        "directory": world.directory["id"],
+        "secret": world.secret["value"],
+        "ends_on": ENDS,
+        **fields,
+    }
+
+
+def enter(client: Client, link: Link, fields: dict[str, str]) -> Any:
+    return client.post(f"/connect/{link.public_id}/secret/", fields)
+
+
+def try_it(link: Link) -> Verification:
+    """What the task does with what was entered last, a while after it was."""
+    last = Verification.objects.filter(link=link).first()
+    Credential.objects.filter(pk=last.credential_id).update(created_at=timezone.now() - LATER)
+    Verification.objects.filter(pk=last.pk).update(next_at=None)
+    verify(last.pk)
+    last.refresh_from_db()
+    return last
+
+
+def page(client: Client, link: Link, query: str = "") -> str:
+    return text_of(client.get(f"/connect/{link.public_id}/{query}"))
+
+
+def test_from_nothing_to_a_secret_that_signs_in(client, world, draft, link, rung) -> None:
+    assert "Enter the client secret" in page(client, link)
+    assert enter(client, link, filled(world)).status_code == 303
+    assert "Trying it at Microsoft" in page(client, link)
+    assert try_it(link).has_signed_in
+    draft.refresh_from_db()
+    assert (draft.client_id, draft.directory) == (world.app["client_id"], world.directory["id"])
+    assert Credential.objects.current().get(registration=draft).value.reveal("test") == world.secret["value"]
+    assert "Microsoft takes the secret" in page(client, link)
+
+
+def test_the_page_refreshes_itself_only_while_microsoft_is_asked(client, world, link) -> None:
+    address = f"/connect/{link.public_id}/"
+    assert "Refresh" not in client.get(address).headers
+    enter(client, link, filled(world))
+    assert client.get(address).headers["Refresh"]
+    try_it(link)
+    assert "Refresh" not in client.get(address).headers
+
+
+def test_it_is_good_once(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    try_it(link)
+    assert enter(client, link, filled(world, secret=make_secret())).status_code == 303
+    assert Credential.objects.filter(registration=draft).count() == 1
+    assert "Microsoft takes the secret" in page(client, link)
+    link.refresh_from_db()
+    assert (link.uses, link.status) == (1, "used")
+
+
+def test_what_was_entered_is_shown_to_nobody(client, world, draft, link, caplog, django_capture_on_commit_callbacks):
+    value = world.secret["value"]
+    with django_capture_on_commit_callbacks(execute=False):
+        wrong = enter(client, link, filled(world, ends_on="never"))
+        enter(client, link, filled(world))
+    try_it(link)
+    told = [wrong.content.decode(), page(client, link), caplog.text, str(list(Event.objects.values()))]
+    told += [str(list(Verification.objects.values())), str(list(AppRegistration.objects.values()))]
+    assert not [text for text in told if value in text]
+
+
+def test_history_says_who_entered_what_but_the_secret(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    event = Event.objects.get(verb="client secret entered")
+    assert event.subject_id == str(draft.pk)
+    assert event.tenant == draft.tenant
+    assert event.changes["client secret"] == "changed"
+    assert event.changes["client ID"] == ["", world.app["client_id"]]
+    assert event.reason == str(link)
+    assert event.address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("secret", "11111111-2222-4333-8444-555555555555", "This is the Secret ID; paste the Value"),
+        ("secret", "two words", "no spaces"),
+        ("secret", "", "Please fill this in"),
+        ("client_id", "Contoso Mail", "not an Application (client) ID"),
+        ("directory", "not a directory", "neither a Directory (tenant) ID nor a domain"),
+        ("ends_on", "2020-01-31", "has ended already"),
+        ("ends_on", "never", "This is not a day"),
+    ],
+)
+def test_each_field_says_at_once_what_is_wrong_and_nothing_is_stored(client, world, link, field, value, words):
+    answer = enter(client, link, filled(world, **{field: value}))
+    assert answer.status_code == 400
+    assert words in text_of(answer)
+    assert not Verification.objects.exists()
+    link.refresh_from_db()
+    assert link.uses == 0
+
+
+def test_a_client_id_that_is_registered_here_already_is_refused_and_names_nobody(client, world, link) -> None:
+    other = make_registration(cloud="sandbox", name="Somebody else's")
+    answer = text_of(enter(client, link, filled(world, client_id=other.client_id)))
+    assert "registered here already" in answer
+    assert "Somebody" not in answer
+
+
+def test_a_refused_secret_is_entered_again_by_the_same_link(client, world, draft, link) -> None:
+    enter(client, link, filled(world, secret=make_secret()))
+    assert try_it(link).outcome == "failed"
+    refused = page(client, link)
+    assert "Microsoft refused it" in refused
+    assert "AADSTS7000215" in refused
+    assert "Secret ID was copied" in refused
+    enter(client, link, filled(world))
+    assert try_it(link).has_signed_in
+    assert Credential.objects.filter(registration=draft, slot="next").count() == 0
+
+
+def test_ids_that_were_wrong_can_be_mended_until_they_are_proven(client, world, draft, link) -> None:
+    enter(client, link, filled(world, client_id="11111111-2222-4333-8444-555555555555"))
+    try_it(link)
+    assert "knows no application with this client ID" in page(client, link)
+    enter(client, link, filled(world))
+    assert try_it(link).has_signed_in
+    draft.refresh_from_db()
+    assert draft.client_id == world.app["client_id"]
+
+
+def test_while_a_new_secret_may_be_spreading_it_can_be_entered_again(client, world, draft, link) -> None:
+    enter(client, link, filled(world, secret=make_secret()))
+    verify(Verification.objects.get(link=link).pk)
+    assert "does not take the secret yet" in page(client, link)
+    assert "What Entra shows" in page(client, link, "?again")
+    enter(client, link, filled(world))
+    assert try_it(link).has_signed_in
+
+
+def test_a_secret_that_works_is_left_alone_by_one_that_does_not(client, world) -> None:
+    made, token = make_link(world.registration, purpose=Link.Purpose.SECRET)
+    client.get(f"/c/{token}/")
+    assert "client_id" not in page(client, made)
+    enter(client, made, {"secret": make_secret(), "ends_on": ENDS})
+    try_it(made)
+    assert Credential.objects.current().get().value.reveal("test") == world.secret["value"]
+    assert "Nothing that worked before was disturbed" in page(client, made)
+
+
+@pytest.mark.parametrize("proof", ["current", "worked", "connection"])
+def test_who_drops_a_secret_cannot_move_a_proven_registration(client, world, proof) -> None:
+    registration = make_registration(world.link.tenant, cloud="sandbox")
+    if proof == "connection":
+        make_connection(registration)
+    else:
+        credential = Credential.objects.propose(registration, make_secret(), timezone.now() + timedelta(days=9))
+        changes = {"slot": "current"} if proof == "current" else {"slot": "", "worked_at": timezone.now()}
+        Credential.objects.filter(pk=credential.pk).update(**changes)
+    before = registration.client_id
+    made, token = make_link(registration, purpose=Link.Purpose.SECRET)
+    client.get(f"/c/{token}/")
+    enter(client, made, filled(world))
+    registration.refresh_from_db()
+    assert registration.client_id == before
+    assert Credential.objects.filter(registration=registration, slot="next").exists()
+
+
+def test_it_is_refused_for_good_after_many_tries(client, world, link) -> None:
+    for _ in range(MOST_TRIES):
+        assert "What Entra shows" in page(client, link)
+        enter(client, link, filled(world, secret=make_secret()))
+        try_it(link)
+    assert "refused too often" in page(client, link)
+    assert enter(client, link, filled(world)).status_code == 303
+    assert Verification.objects.filter(link=link).count() == MOST_TRIES
+
+
+def test_without_an_answer_it_is_kept_and_said_so(client, world, link) -> None:
+    enter(client, link, filled(world))
+    Verification.objects.filter(link=link).update(outcome="unanswered", finished_at=timezone.now())
+    assert "Stored, and not tried yet" in page(client, link)
+    assert Credential.objects.filter(slot="next").count() == 1
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired", "archived", "suspended"])
+def test_a_link_that_is_over_takes_nothing(client, world, draft, link, end) -> None:
+    now = timezone.now()
+    if end == "revoked":
+        Link.objects.filter(pk=link.pk).revoke()
+    elif end == "expired":
+        Link.objects.filter(pk=link.pk).update(expires_at=now)
+    elif end == "archived":
+        AppRegistration.objects.filter(pk=draft.pk).update(archived_at=now)
+    else:
+        type(draft.tenant).objects.filter(pk=draft.tenant_id).update(suspended_at=now)
+    assert enter(client, link, filled(world)).status_code == 404
+    assert not Credential.objects.filter(registration=draft).exists()
+
+
+def test_another_browser_learns_and_enters_nothing(world, draft, link) -> None:
+    stranger = Client()
+    answer = stranger.get(f"/connect/{link.public_id}/")
+    assert draft.name not in answer.content.decode()
+    assert enter(stranger, link, filled(world)).status_code == 404
+    assert not Credential.objects.filter(registration=draft).exists()
+
+
+def test_a_link_of_another_purpose_takes_no_secret(client, world) -> None:
+    for purpose in (Link.Purpose.CONSENT, Link.Purpose.SETUP):
+        made, token = make_link(world.registration, purpose=purpose)
+        client.get(f"/c/{token}/")
+        assert enter(client, made, filled(world)).status_code == 404
+    assert Credential.objects.count() == 1
+
+
+def test_two_at_once_enter_one_after_the_other(client, world, draft, link) -> None:
+    form = secret_drop.DropForm(draft, filled(world))
+    assert form.is_valid()
+    secret_drop.enter(link, form, "127.0.0.1")
+    with pytest.raises(secret_drop.AlreadyOver):
+        secret_drop.enter(link, form, "127.0.0.1")
+    assert Credential.objects.filter(registration=draft).count() == 1
+
+
+def test_the_task_is_told_the_number_of_a_row_and_nothing_else(
+    client, world, link, rung, django_capture_on_commit_callbacks
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        enter(client, link, filled(world))
+    asked = Verification.objects.get(link=link)
+    assert ("oauth.tasks.verify", (asked.pk,)) in rung
