@@ -116,18 +116,22 @@ def steps(values: Values, known: Known) -> list[Step]:
 
 
 def _register(values: Values, known: Known) -> Step:
-    types = _("Supported account types: “%(now)s”. Older portals call it “%(before)s”.")
+    before = _("Older portals call these account types “%(before)s”.") % {"before": values.account_types_before}
     return Step(
         key="register",
         title=_("Register the application"),
         where=_("Entra ID → App registrations → New registration"),
         url=portal.list_of_apps(values.cloud),
         lines=(
-            types % {"now": values.account_types, "before": values.account_types_before},
+            before,
             _("Redirect URI: choose the platform “Web”, not “Single-page application”, and paste the address."),
             _("Press “Register”."),
         ),
-        copies=(Copy(_("Name"), values.name), Copy(_("Redirect URI"), values.uris[0])),
+        copies=(
+            Copy(_("Name"), values.name),
+            Copy(_("Supported account types"), values.account_types),
+            Copy(_("Redirect URI"), values.uris[0]),
+        ),
         done=known.registered,
     )
 
