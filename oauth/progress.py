@@ -3,7 +3,7 @@
 from tenants.models import AppRegistration
 from tenants.models.registration import as_guid
 from tenants.scopes import permissions_for
-from tenants.setup import Known
+from tenants.setup.steps import Known
 
 from .models import AdminGrant, Verification
 from .report import FAILED, NOT_YET, OK

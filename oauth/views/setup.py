@@ -14,10 +14,11 @@ from oauth.models import Link
 from oauth.progress import known_of
 from oauth.report import FAILED, Step
 from oauth.secret_drop import AlreadyOver, Drop, DropForm, State
-from tenants import setup
 from tenants.client_address import client_address
-from tenants.exports.az import NoSuchCloud
-from tenants.tools import TOOLS, write_all
+from tenants.setup.az import NoSuchCloud
+from tenants.setup.steps import steps
+from tenants.setup.tools import TOOLS, write_all
+from tenants.setup.values import Values, values_of
 
 from .pages import SeeOther, discreet, for_whoever_opened_it, has_forms, page, unusable
 
@@ -52,10 +53,10 @@ def show(request: HttpRequest, link: Link) -> HttpResponse:
 @for_whoever_opened_it(Link.Purpose.SETUP, Link.Purpose.SECRET)
 def tool(request: HttpRequest, link: Link) -> HttpResponse:
     """The file of the tool that the query names."""
-    return file_of(setup.values_of(link.registration, timezone.localdate()), request.GET.get("tool", ""))
+    return file_of(values_of(link.registration, timezone.localdate()), request.GET.get("tool", ""))
 
 
-def file_of(values: setup.Values, key: str) -> HttpResponse:
+def file_of(values: Values, key: str) -> HttpResponse:
     """The file of the tool of that key, as a download. Raises Http404 where there is none for this registration."""
     chosen = next((each for each in TOOLS if each.key == key), None)
     if chosen is None:
@@ -128,10 +129,10 @@ def _steps_seen(found: Drop) -> list[Step]:
 
 
 def _steps(link: Link) -> dict[str, Any]:
-    values = setup.values_of(link.registration, timezone.localdate())
+    values = values_of(link.registration, timezone.localdate())
     address = reverse("oauth:tool", args=[link.public_id])
     return {
         "link": link,
-        "steps": setup.steps(values, known_of(link.registration)),
+        "steps": steps(values, known_of(link.registration)),
         "tools": write_all(values, lambda key: f"{address}?tool={key}"),
     }

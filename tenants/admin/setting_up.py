@@ -15,9 +15,10 @@ from oauth.admin.handing_out import shown_once
 from oauth.models import Link
 from oauth.progress import known_of
 from oauth.views.setup import file_of
-from tenants import setup
 from tenants.models import AppRegistration
-from tenants.tools import write_all
+from tenants.setup.steps import steps
+from tenants.setup.tools import write_all
+from tenants.setup.values import values_of
 
 from . import history
 from .pages import Button
@@ -49,14 +50,14 @@ class SetsUp:
             return self._missing(request, object_id)  # type: ignore[attr-defined]
         if request.method == "POST":
             return self._send(request, registration)
-        values, known = setup.values_of(registration, timezone.localdate()), known_of(registration)
-        steps = setup.steps(values, known)
+        values, known = values_of(registration, timezone.localdate()), known_of(registration)
+        found = steps(values, known)
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]
             "title": f"Set up “{registration}” in Entra",
             "registration": registration,
-            "steps": steps,
-            "done": sum(step.done is True for step in steps),
+            "steps": found,
+            "done": sum(step.done is True for step in found),
             "known": known,
             "tools": write_all(values, lambda key: self._own("tool", registration, key)),
             "may_send": self._may_send(request, registration),
@@ -71,7 +72,7 @@ class SetsUp:
         registration = self._registration(request, object_id)
         if registration is None:
             return self._missing(request, object_id)  # type: ignore[attr-defined, no-any-return]
-        return file_of(setup.values_of(registration, timezone.localdate()), tool)
+        return file_of(values_of(registration, timezone.localdate()), tool)
 
     def _own(self, name: str, registration: AppRegistration, *more: str) -> str:
         return reverse(f"admin:tenants_appregistration_{name}", args=[quote(registration.pk), *more])

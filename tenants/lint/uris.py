@@ -64,7 +64,7 @@ def _ports_of_localhost(facts: Facts) -> Iterator[str]:
 
 def _only_on_this_machine(facts: Facts) -> Iterator[str]:
     own = facts.registration.redirect_uri
-    if urlsplit(own).hostname in ON_THIS_MACHINE and facts.cloud and not facts.cloud.sandbox:
+    if urlsplit(own).hostname in ON_THIS_MACHINE and facts.cloud and facts.cloud.built_in:
         yield f"Tenantry's own redirect URI is “{own}”, which leads back to it from a browser on its own machine only."
 
 

@@ -12,10 +12,10 @@ import hcl2
 import pytest
 
 from tenants import clouds, scopes
-from tenants.exports import az, manifest, terraform
-from tenants.exports.az import NoSuchCloud
 from tenants.models import RedirectURI
-from tenants.setup import GRAPH_APP, Values, values_of
+from tenants.setup import az, manifest, terraform
+from tenants.setup.az import NoSuchCloud
+from tenants.setup.values import GRAPH_APP, Values, values_of
 from tests.factories import make_registration
 
 pytestmark = pytest.mark.django_db

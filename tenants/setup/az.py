@@ -8,9 +8,8 @@ from shlex import quote
 
 from django.utils.translation import gettext as _
 
-from tenants.setup import Audience, Values
-
 from .manifest import required_access
+from .values import Audience, Values
 
 # Microsoft, "Azure CLI: manage clouds"; the DoD shares US Government's sign-in and has a Graph of its own.
 CLOUDS = {

@@ -6,7 +6,7 @@ Microsoft, "Understand the app manifest (Microsoft Graph format)".
 import json
 from typing import Any
 
-from tenants.setup import GRAPH_APP, Audience, Values
+from .values import GRAPH_APP, Audience, Values
 
 # Microsoft, same page: with personal accounts the API takes access tokens of version 2 only.
 _WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)

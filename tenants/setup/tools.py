@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .exports import az, manifest, terraform
-from .exports.az import NoSuchCloud
-from .setup import Values
+from . import az, manifest, terraform
+from .az import NoSuchCloud
+from .values import Values
 
 
 @dataclass(frozen=True, kw_only=True)

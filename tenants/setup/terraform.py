@@ -7,9 +7,8 @@ import json
 
 from django.utils.translation import gettext as _
 
-from tenants.setup import GRAPH_APP, Audience, Values
-
 from .az import NoSuchCloud
+from .values import GRAPH_APP, Audience, Values
 
 ENVIRONMENTS = {"global": "global", "usgov_l4": "usgovernmentl4", "usgov_l5": "usgovernmentl5", "china": "china"}
 
