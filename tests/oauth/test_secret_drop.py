@@ -232,6 +232,12 @@ def test_a_link_that_is_over_takes_nothing(client, world, draft, link, end) -> N
     assert not Credential.objects.filter(registration=draft).exists()
 
 
+def test_what_came_of_it_is_told_only_as_long_as_the_tenant_is_looked_after(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    type(draft.tenant).objects.filter(pk=draft.tenant_id).update(suspended_at=timezone.now())
+    assert client.get(f"/connect/{link.public_id}/").status_code == 404
+
+
 def test_another_browser_learns_and_enters_nothing(world, draft, link) -> None:
     stranger = Client()
     answer = stranger.get(f"/connect/{link.public_id}/")

@@ -132,6 +132,13 @@ def test_a_secret_without_a_use_counts_if_entra_still_has_it(fields, counts) -> 
     assert ("no-room-for-another-secret" in kinds_of(registration)) is counts
 
 
+def test_a_secret_that_is_gone_at_entra_leaves_room() -> None:
+    registration = made(audience=ANY)
+    make_credential(registration)
+    Credential.objects.filter(registration=registration, slot="previous").update(removed_at=timezone.now())
+    assert "no-room-for-another-secret" not in kinds_of(registration)
+
+
 def test_a_permission_of_what_is_switched_off_is_named_with_its_date() -> None:
     ews = "9769c687-087d-48ac-9cb3-c37dde652038"
     (hint,) = [hint for hint in lint(made(), listed=[ews.upper()]) if hint.rule.kind == "retired-permission"]
