@@ -94,7 +94,8 @@ class AppActions:
 
     def add_secret(self, given: Arguments) -> Done:
         ends_at, name = given.moment("ends_at"), given.text("name", default="")
-        secret, value = registrations.add_secret(self._world, given.text("client_id"), ends_at, name)
+        hint = given.text("hint", default="")
+        secret, value = registrations.add_secret(self._world, given.text("client_id"), ends_at, name, hint)
         app = self._world.app(given.text("client_id"))
         notice = f"{app.name} has a new secret until {day(secret.ends_at)}. Copy its value now; it is not shown again."
         return Done({**secret_data(secret, self._world), "value": value}, notice, value, secret.key_id)

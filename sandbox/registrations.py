@@ -1,5 +1,6 @@
 """App registrations and their secrets, made and changed as far as Entra's rules let them."""
 
+import re
 import secrets
 import time
 import uuid
@@ -56,10 +57,14 @@ def set_manifest(world: World, client_id: str, given: Any) -> App:
     return _change(world, app, **manifest.read(given, app))
 
 
-def add_secret(world: World, client_id: str, ends_at: float | None = None, name: str = "") -> tuple[Secret, str]:
-    """The secret and its value, which nobody can read again."""
+def add_secret(
+    world: World, client_id: str, ends_at: float | None = None, name: str = "", hint: str = ""
+) -> tuple[Secret, str]:
+    """The secret and its value, which nobody can read again. It begins with this hint, where one is given."""
     app = world.app(client_id)
-    value = f"{secrets.token_hex(2)[:3]}8Q~{secrets.token_urlsafe(26)[:34]}"
+    if hint and not re.fullmatch("[A-Za-z0-9]{3}", hint):
+        raise BadInput("The hint of a client secret is its first three letters or digits.")
+    value = f"{hint or secrets.token_hex(2)[:3]}8Q~{secrets.token_urlsafe(26)[:34]}"
     now = world.now()
     end = now + SECRET_LIFETIME if ends_at is None else ends_at
     secret = Secret(str(uuid.uuid4()), value[:3], digest(value), now, end, name.strip())

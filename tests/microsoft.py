@@ -135,10 +135,10 @@ class Microsoft:
         """Application.ReadWrite.OwnedBy and an owner of itself: whether it reads its own registration at home."""
         return self._do("set_owns_itself", client_id=client_id, owns=owns)
 
-    def add_secret(self, client_id: str, ends_at: Any = None, name: str = "") -> dict[str, Any]:
-        """ends_at is ISO text, a date or a datetime."""
+    def add_secret(self, client_id: str, ends_at: Any = None, name: str = "", hint: str = "") -> dict[str, Any]:
+        """ends_at is ISO text, a date or a datetime. hint: three characters that its value is to begin with."""
         text = ends_at if ends_at is None or isinstance(ends_at, str) else ends_at.isoformat()
-        return self._do("add_secret", client_id=client_id, ends_at=text, name=name)
+        return self._do("add_secret", client_id=client_id, ends_at=text, name=name, hint=hint)
 
     def expire_secret(self, client_id: str, key_id: str) -> dict[str, Any]:
         return self._do("expire_secret", client_id=client_id, key_id=key_id)
