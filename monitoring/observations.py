@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from oauth import drift, health, idle, kinds
 from oauth.health import NoAnswer, Verdict
-from oauth.models import AdminGrant, Connection
+from oauth.models import AdminGrant, Connection, Verification
 from oauth.signals import Observation, Seen, looked, observed
 from tenants.models import AppRegistration, Credential, ScopeSelection
 
@@ -173,7 +173,9 @@ def _keep_what_worked(settled: list[tuple[Result, Verdict]], now: datetime) -> N
     worked = {result.credential.pk for result in signed_in if result.credential}
     if worked:
         Credential.objects.filter(pk__in=worked).update(worked_at=now)
-        AdminGrant.objects.read_again([_registration_of(result) for result in signed_in])
+        registrations = [_registration_of(result) for result in signed_in]
+        AdminGrant.objects.read_again(registrations)
+        Verification.objects.sync_again(registrations)
     proven = {result.credential.pk for result, v in settled if result.credential and _is_only_proof(result, v)}
     if proven:
         # Batches share these: locked in one order, and not written by each.

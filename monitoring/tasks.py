@@ -64,5 +64,6 @@ def reconcile() -> None:
         verify.delay_on_commit(verification.pk)
     ConsentAttempt.objects.forget_expired_flows()
     RequestCount.objects.forget_old()
+    Verification.objects.forget_old()
     watch.tell(now)
     heartbeat.send(now)  # last: who cannot do the rest does not say that all is well

@@ -17,6 +17,9 @@ from .http import GUID, Answer, HttpClient, client_for
 NO_MAILBOX = "MailboxNotEnabledForRESTAPI"
 TO_EVERYBODY = "AllPrincipals"
 MOST_PAGES = 20
+OF_AN_APPLICATION = (
+    "id,appId,displayName,signInAudience,isDisabled,passwordCredentials,keyCredentials,requiredResourceAccess,web"
+)
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
@@ -42,6 +45,16 @@ class GraphClient:
     def mailbox_settings(self) -> dict[str, Any]:
         """The signed-in account's mailbox settings; GraphRefused with NO_MAILBOX where it has no mailbox."""
         return self._get("/me/mailboxSettings")
+
+    def application(self, client_id: str) -> dict[str, Any]:
+        """A registration as its own directory has it: what OF_AN_APPLICATION names. GraphRefused with 403 or 404.
+
+        Takes an application's token that may read it: Application.Read.All, or Application.ReadWrite.OwnedBy of one
+        that is an owner.
+        """
+        if GUID.fullmatch(client_id) is None:
+            raise GraphRefused(400, "Request_BadRequest")
+        return self._get(f"/applications(appId='{client_id}')?$select={OF_AN_APPLICATION}")
 
     def granted_to_everybody(self, client_id: str) -> frozenset[str]:
         """Permissions that an administrator granted this application for the whole directory, by bare name.

@@ -16,6 +16,7 @@ OTHER_CLIENT = "other_client"
 OTHER_ACCOUNT = "other_account"
 SCOPES_MISSING = "scopes_missing"
 TOKEN_IDLE = "token_idle"  # noqa: S105
+DRIFT = "drift"
 
 RECONNECT = "Send the mailbox owner a link to reconnect."
 
@@ -122,6 +123,16 @@ OURS = (
         severity="warning",
         is_coming=True,
         in_steps=True,
+    ),
+    Kind(
+        kind=DRIFT,
+        subjects="registration",
+        what="What is set up in Entra is not what stands here.",
+        actor="operator",
+        remedy="Compare the two under In Entra on the registration's page and correct whichever is wrong, then press "
+        "Sync from Entra.",
+        severity="warning",
+        is_coming=True,  # what is broken by it shows as a fault of its own
     ),
 )
 

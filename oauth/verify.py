@@ -19,8 +19,9 @@ from django.views.decorators.debug import sensitive_variables
 from tenants.fault_points import maybe_crash
 from tenants.models import AppRegistration, Credential, Event
 
-from . import configuration, directories
+from . import application, configuration, consented, directories, in_entra
 from .errors import EntraRefused
+from .graph import GraphClient
 from .health import (
     BEFORE_ASKING,
     OF_THE_SECRET,
@@ -29,15 +30,21 @@ from .health import (
     Verdict,
     incident_of,
 )
+from .in_entra import InEntra
+from .kinds import DRIFT
+from .listed_secrets import Matches, take_over
 from .look import RegistrationLook
 from .models import Verification
 from .models.verification import LEASE
 from .report import (
     APPLICATION,
+    CONFIGURATION,
     CONSENT,
     DIRECTORY,
+    FAILED,
     OK,
     SIGN_IN,
+    SKIPPED,
     WAITING,
     Step,
     failed,
@@ -45,7 +52,7 @@ from .report import (
     skipped,
     unanswered,
 )
-from .signals import looked
+from .signals import Observation, looked, observed
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +85,13 @@ def run(verification: Verification) -> None:
 
 
 def _walk(work: "_Work") -> None:
+    if work.verification.tries > MOST_TRIES:
+        stopped = NoAnswer(why=f"It stopped {MOST_TRIES} times before it was done.", ours=True)
+        return work.end_unanswered(CONFIGURATION, stopped)
     configured = configuration.look(work.registration, work.credential, timezone.now())
     work.add(configured.step)
     if configured.ask is None:
         return work.end(configured.verdict)
-    if work.verification.tries > MOST_TRIES:
-        return work.end_unanswered(
-            DIRECTORY, NoAnswer(why=f"It stopped {MOST_TRIES} times before it was done.", ours=True)
-        )
     work.show()
     directory = directories.look(configured.ask.cloud, configured.ask.directory)
     if isinstance(directory.problem, NoAnswer):
@@ -95,7 +101,12 @@ def _walk(work: "_Work") -> None:
         return work.end(_verdict_of(directory.problem, configured.ask))
     work.show()
     maybe_crash("verify.directory")
-    return _sign_in(work, configured.ask)
+    return _sign_in(work, configured.ask, directory.tid)
+
+
+def _has_another_end(credential: Credential, matches: Matches) -> bool:
+    password = matches.found.get(credential.pk)
+    return password is not None and password.ends_at != credential.ends_at
 
 
 def _verdict_of(refusal: EntraRefused | None, ask: RegistrationToAsk) -> Verdict | None:
@@ -105,7 +116,7 @@ def _verdict_of(refusal: EntraRefused | None, ask: RegistrationToAsk) -> Verdict
 
 
 @sensitive_variables()
-def _sign_in(work: "_Work", ask: RegistrationToAsk) -> None:
+def _sign_in(work: "_Work", ask: RegistrationToAsk, tid: str) -> None:
     look = RegistrationLook(ask)
     verdict = look.whole()
     if isinstance(verdict, NoAnswer):
@@ -121,7 +132,24 @@ def _sign_in(work: "_Work", ask: RegistrationToAsk) -> None:
         return work.end(verdict)
     work.add(Step(key=SIGN_IN, state=OK, seen=f"Microsoft takes the client secret {ask.hint}… in {ask.directory}."))
     work.signed_in(verdict)
-    return work.end()
+    return _read(work, GraphClient(ask.cloud, look.token.value), tid)
+
+
+def _read(work: "_Work", graph: GraphClient, tid: str) -> None:
+    """What the application may read of itself. That it may not is no fault, and neither is it where nobody approved."""
+    read = application.read(graph, work.registration)
+    if read.silence is not None:
+        return work.wait(APPLICATION, read.silence)
+    maybe_crash("verify.read")
+    last = []
+    if work.verification.kind == Verification.Kind.WHOLE:
+        step = consented.passed_over(work.registration) or consented.look(graph, work.registration, tid)
+        if isinstance(step, NoAnswer):
+            return work.wait(CONSENT, step)
+        last = [step]
+    if read.step is not None:
+        work.add(read.step)
+    return work.end(there=read.there, last=last)
 
 
 @dataclass(frozen=True)
@@ -156,6 +184,7 @@ class _Work:
         self.steps: list[Step] = []
         self.credential = self._credential_now()
         self._asked = _Asked.of(self.registration, self.credential)
+        self._signed_in: Verdict | None = None
 
     def _credential_now(self) -> Credential | None:
         chosen = self.verification.credential_id
@@ -205,6 +234,7 @@ class _Work:
                 self._asked = _Asked.of(self.registration, credential)
             self._tell(verdict)
             maybe_crash("verify.signing_in")
+        self._signed_in = verdict
         maybe_crash("verify.signed_in")
 
     def _tell(self, verdict: Verdict) -> None:
@@ -213,22 +243,41 @@ class _Work:
         if credential is None or credential.slot == Credential.Slot.CURRENT:
             looked.send(sender=AppRegistration, registration=self.registration, credential=credential, verdict=verdict)
 
-    def end(self, verdict: Verdict | None = None) -> None:
-        """Finish; what is left to ask is passed over. The verdict is what is to be told of the registration."""
-        told = {step.key for step in self.steps}
-        last = self.steps[-1]
-        left = [key for key in self._keys() if key not in told]
-        self.steps += skipped(left, f"Not asked, because of what came before: {last.label}.")
+    def end(self, verdict: Verdict | None = None, *, there: InEntra | None = None, last: Iterable[Step] = ()) -> None:
+        """Finish, with the `last` steps; what is left to ask is passed over.
+
+        The verdict is what is to be told of the registration. `there` is the application, where it was read.
+        """
         with self._unchanged():
-            self._save(**self._over())
+            if there is not None:
+                self._take_over(there)
+            self.steps += [*last]
+            self._pass_over_the_rest()
+            self._save(**self._over(), in_entra=there.kept() if there else {})
+            self._come_back_tomorrow()
             if verdict is not None:
                 self._tell(verdict)
             maybe_crash("verify.ending")
         maybe_crash("verify.ended")
 
-    def _keys(self) -> list[str]:
-        whole = [DIRECTORY, SIGN_IN, APPLICATION]
-        return whole if self.verification.kind == Verification.Kind.SYNC else [*whole, CONSENT]
+    def _take_over(self, there: InEntra) -> None:
+        registration, credential = self.registration, self.credential
+        if credential is None:
+            return
+        matches = take_over(registration, there, credential, self.verification.asked_by)
+        self.steps += application.parts(registration, credential, there, matches)
+        if _has_another_end(credential, matches) and self._signed_in is not None:
+            self._tell(self._signed_in)  # what is said of its end goes by the true one
+        current = registration.credentials.current().first()
+        drift = in_entra.look_at_drift(registration, in_entra.compare(registration, current, there))
+        seen = Observation(registration, timezone.now(), (drift,) if drift else (), frozenset([DRIFT]))
+        observed.send(sender=AppRegistration, observation=seen)
+
+    def _pass_over_the_rest(self) -> None:
+        told = {step.key for step in self.steps}
+        whole = self.verification.kind == Verification.Kind.WHOLE
+        left = [key for key in (DIRECTORY, SIGN_IN, APPLICATION, *([CONSENT] if whole else [])) if key not in told]
+        self.steps += skipped(left, f"Not asked, because of what came before: {self.steps[-1].label}.")
 
     def _over(self) -> dict[str, Any]:
         return {
@@ -238,6 +287,14 @@ class _Work:
             "lease_by": None,
             "lease_until": None,
         }
+
+    def _come_back_tomorrow(self) -> None:
+        """What could be read is read again every night. What only gave no answer today may give one then."""
+        states = {step.key: step.state for step in self.steps}
+        is_told = states.get(SIGN_IN) == OK and states.get(APPLICATION) in (OK, SKIPPED, FAILED)
+        if is_told or self.verification.kind == Verification.Kind.SYNC:
+            is_readable = states.get(APPLICATION) == OK or not is_told
+            Verification.objects.sync_daily(self.verification, is_readable=is_readable)
 
     # Waiting
 

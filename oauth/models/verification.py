@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -12,6 +13,10 @@ from tenants.models.visibility import TenantScopedQuerySet
 
 from .link import Link
 
+GOOD_FOR = timedelta(hours=20)  # less than from one night to the next
+SPREAD = timedelta(hours=1)
+KEPT_FOR = timedelta(days=30)
+AT_ONCE = 500  # that one turn of the reconciler forgets
 LEASE = timedelta(minutes=4)  # renewed with every step that is saved; the longest takes under two
 
 
@@ -50,6 +55,38 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         due = self.unfinished().filter(models.Q(next_at=None) | models.Q(next_at__lte=timezone.now()))
         # By the database's clock: one process whose own is wrong takes nothing out of another's hands.
         return due.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
+
+    def sync_daily(self, verification: "Verification", *, is_readable: bool) -> None:
+        """From now on this one's registration is compared with Entra every night, or it is not any more."""
+        of_it = self.filter(registration=verification.registration_id)
+        of_it.filter(sync_after__isnull=False).update(sync_after=None)
+        if is_readable:
+            of_it.filter(pk=verification.pk).update(sync_after=timezone.now() + GOOD_FOR)
+
+    def sync_again(self, registrations: Collection[AppRegistration]) -> None:
+        """Have those compared with Entra again that could be before, and were not for most of a day.
+
+        Spread over an hour, for they come in hundreds, and nobody waits for them.
+        """
+        now = timezone.now()
+        stale = self.filter(registration__in=registrations, sync_after__lte=now)
+        under_way = self.unfinished().filter(registration=models.OuterRef("registration"))
+        due = dict(stale.exclude(models.Exists(under_way)).order_by("pk").values_list("pk", "registration"))
+        if not due or not self.filter(pk__in=due).update(sync_after=None):
+            return
+        kind, spread = Verification.Kind.SYNC, int(SPREAD.total_seconds())
+        self.bulk_create(
+            Verification(kind=kind, registration_id=key, next_at=now + timedelta(seconds=key * 37 % spread))
+            for key in due.values()
+        )
+
+    def forget_old(self) -> None:
+        """Nightly comparisons that a later one has taken the place of, a month later."""
+        later = self.filter(registration=models.OuterRef("registration"), pk__gt=models.OuterRef("pk"))
+        old = self.filter(kind=Verification.Kind.SYNC, asked_by=None, finished_at__lt=timezone.now() - KEPT_FOR)
+        keys = list(old.filter(models.Exists(later)).values_list("pk", flat=True)[:AT_ONCE])
+        if keys:
+            self.filter(pk__in=keys).delete()
 
     def claim(self, pk: int) -> "Verification | None":
         """This one, to be worked on by the caller and nobody else, or None. It counts as tried from here on."""
@@ -102,6 +139,7 @@ class Verification(models.Model):
         indexes = [
             # What the reconciler looks for every minute, and the sweep with every batch; nearly all are past both.
             models.Index(fields=["next_at"], condition=models.Q(finished_at=None), name="verification_unfinished"),
+            models.Index(fields=["kind", "finished_at"], name="verification_old"),
             models.Index(
                 fields=["registration", "sync_after"],
                 condition=models.Q(sync_after__isnull=False),
