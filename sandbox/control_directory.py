@@ -17,7 +17,8 @@ class DirectoryActions:
         }
 
     def add_directory(self, given: Arguments) -> Done:
-        made = self._world.add_directory(given.text("name"), given.text("domain"), given.maybe("id"))
+        region = given.text("region", default="")
+        made = self._world.add_directory(given.text("name"), given.text("domain"), given.maybe("id"), region)
         return Done(organization_data(made), f"{made.name} ({made.domain}) is a directory now.")
 
     def set_users_may_consent(self, given: Arguments) -> Done:

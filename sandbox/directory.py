@@ -16,6 +16,7 @@ from sandbox.store import Store
 from sandbox.things import CONSUMERS, AdminGrant, App, Approval, Grant, Organization, Person, Thing, row
 from sandbox.typed import BadInput, Unknown
 
+REGIONS = ("", "GCC", "DODCON", "DOD")
 MANY_DIRECTORIES = ("common", "organizations")
 DAY = 86_400.0
 CODE_LIFETIME = 600.0
@@ -95,13 +96,16 @@ class World:
 
     # -- directories
 
-    def add_directory(self, name: str, domain: str, id: str | None = None) -> Organization:
+    def add_directory(self, name: str, domain: str, id: str | None = None, region: str = "") -> Organization:
+        if region not in REGIONS:
+            raise BadInput(f"“{region}” is not a region of a directory. Choose one of {', '.join(REGIONS[1:])}.")
         domain = domain.strip().lower()
         if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
             raise BadInput(f"“{domain}” is not a domain name. Example: contoso.example")
         if any(each.domain == domain for each in self.organizations.values()):
             raise BadInput(f"There is already a directory with the domain {domain}.")
-        organization = Organization(typed.guid(id, "The directory ID"), typed.named(name, "The directory"), domain)
+        key, named = typed.guid(id, "The directory ID"), typed.named(name, "The directory")
+        organization = Organization(key, named, domain, region=region)
         if organization.id in self.organizations:
             raise BadInput("There is already a directory with this ID.")
         self.organizations[organization.id] = organization

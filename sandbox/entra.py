@@ -144,6 +144,8 @@ class Entra:
             "msgraph_host": host,
             "rbac_url": self.origins.tokens,
         }
+        if directory and directory.region:
+            document["tenant_region_sub_scope"] = directory.region
         return self.dialect.discovery(document)
 
 

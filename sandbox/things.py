@@ -24,6 +24,7 @@ class Organization:
     managed_policy: bool = False  # Microsoft decides what people may consent to
     approval_workflow: bool = False  # who may not consent can ask an administrator
     federated: bool = False  # its people sign in at a server of its own
+    region: str = ""  # of a US government's: GCC, which is in the worldwide cloud; DODCON and DOD, which are not
 
 
 @dataclass

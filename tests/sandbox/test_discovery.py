@@ -4,6 +4,8 @@ import jwt
 import pytest
 from cryptography import x509
 
+from tests.microsoft import Refused
+
 ENTRA_KEYS = {
     "token_endpoint",
     "token_endpoint_auth_methods_supported",
@@ -72,3 +74,15 @@ def test_the_keys_verify_an_id_token_and_their_certificate_is_the_same_key(conto
     assert claims["oid"] == contoso.oid
     assert certificate.public_key() == public
     assert key["issuer"] == f"{contoso.host}/{{tenantid}}/v2.0"
+
+
+@pytest.mark.parametrize("region", ["GCC", "DODCON", "DOD"])
+def test_a_directory_of_the_us_government_names_its_region(contoso, region):
+    directory = contoso.microsoft.add_directory("Agency", "agency.example", region=region)
+    assert discovery(contoso, directory["id"]).body["tenant_region_sub_scope"] == region
+
+
+def test_another_directory_names_no_region_and_there_are_no_others(contoso):
+    assert "tenant_region_sub_scope" not in discovery(contoso, contoso.directory).body
+    with pytest.raises(Refused):
+        contoso.microsoft.add_directory("Agency", "agency.example", region="MARS")
