@@ -40,7 +40,7 @@ def look(cloud: Cloud, directory: str) -> Directory:
         return Directory(unanswered(DIRECTORY, why, is_tried_again=True), problem=why)
     found = GUID.search(text_in(document, "issuer"))
     tid = found[0].lower() if found else ""
-    elsewhere = _belongs_to(cloud, document)
+    elsewhere = cloud_besides(cloud, document)
     if elsewhere is not None:
         seen = f"{_named(directory, tid)} is in the cloud “{elsewhere.name}”, and the registration in “{cloud.name}”."
         todo = f"Choose the cloud “{elsewhere.name}”, and register the application there: none moves between clouds."
@@ -64,7 +64,7 @@ def _named(directory: str, tid: str) -> str:
     return f"The directory of {directory}, {tid},"
 
 
-def _belongs_to(cloud: Cloud, document: Mapping[str, Any]) -> Cloud | None:
+def cloud_besides(cloud: Cloud, document: Mapping[str, Any]) -> Cloud | None:
     """The other cloud that the directory is in; None if it is in this one, or the document does not say."""
     known, graph_host = clouds(), text_in(document, "msgraph_host").lower()
     region = OF_REGION.get(text_in(document, "tenant_region_sub_scope"))

@@ -68,6 +68,8 @@ class Exchange:
         response, document = self._usable(lambda: self._http.openid_configuration(directory))
         if response.status_code != 200:
             raise refusal(response.status_code, document, retry_after=response.retry_after)
+        if not text_in(document, "issuer").startswith("https://"):
+            raise EntraUnreachable(f"{self._cloud.login_host} gave no usable answer.")
         return document
 
     def post(self, url: str, **kwargs: Any) -> Answer:
