@@ -20,6 +20,7 @@ ORDER = [
     "oauth.consentattempt",
     "oauth.connection",
     "oauth.admingrant",
+    "oauth.verification",
     "oauth.mail",
     "monitoring.finding",
     "monitoring.channel",

@@ -12,7 +12,9 @@ from django.db import models
 from django.utils import timezone
 
 from monitoring.models import Alert, Channel, Delivery, DeliveryAlert, Finding, Heartbeat, Outage, Sweep
-from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, RequestCount
+from oauth.in_entra import InEntra
+from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, RequestCount, Verification
+from oauth.report import Step
 from staff.models import User
 from tenants.fields import SealedField
 from tenants.models import AppRegistration, Event, RedirectURI, Tenant, TenantAccess
@@ -41,6 +43,7 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     credential = make_credential(registration)
     rows: list[models.Model] = [registration, credential, registration.scope_selections.get()]
     rows.append(RedirectURI.objects.create(registration=registration, uri="https://app.example.com/done"))
+    rows.append(make_verification(registration))
     subjects: list[dict[str, Any]] = [{"registration": registration}, {"credential": credential}]
     if tenant:
         link, _ = make_link(registration, tenant=tenant)
@@ -64,6 +67,14 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     rows += [user] if user else []
     rows.append(Event.objects.record(verb="changed", subject=registration, tenant=tenant, changes={"name": ["a", "b"]}))
     return rows
+
+
+def make_verification(registration: AppRegistration) -> Verification:
+    """A finished one."""
+    steps = [Step(key="configuration", state="failed", seen="What", todo="Do", actor="operator").kept()]
+    return Verification.objects.create(
+        registration=registration, steps=steps, outcome="failed", finished_at=timezone.now()
+    )
 
 
 def make_attempt(link: Link, connection: Connection | None = None, **fields: Any) -> ConsentAttempt:
@@ -125,16 +136,24 @@ def _planted(row: models.Model, canary: str) -> Iterator[tuple[str, Any]]:
         if column.name in NOT_TEXT or column.choices or column.primary_key or isinstance(column, SealedField):
             continue
         if isinstance(column, models.JSONField):
-            yield (
-                column.name,
-                {"changes": {canary: [canary, canary]}, "evidence": {"error": canary}}.get(
-                    column.name, [{"at": canary, "problem": canary}] if column.name == "tries" else [canary]
-                ),
-            )
+            yield column.name, _shapes(row, canary).get(column.name, [canary])
         elif isinstance(column, models.EmailField):
             yield column.name, f"{canary}@example.com"
         elif isinstance(column, models.CharField | models.TextField) and (column.max_length or 999) >= len(canary):
             yield column.name, canary
+
+
+def _shapes(row: models.Model, canary: str) -> dict[str, Any]:
+    """What code reads of a column of JSON, with a canary in each text."""
+    step = Step(key="configuration", state="failed", seen=canary, todo=canary, notes=(canary,), trace_id=canary)
+    client_id = getattr(getattr(row, "registration", None), "client_id", "")
+    return {
+        "changes": {canary: [canary, canary]},
+        "evidence": {"error": canary},
+        "tries": [{"at": canary, "problem": canary}],
+        "steps": [step.kept()],
+        "in_entra": InEntra(client_id=client_id, name=canary, audience=canary, is_disabled=False).kept(),
+    }
 
 
 @dataclass

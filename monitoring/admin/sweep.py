@@ -14,10 +14,9 @@ from tenants.admin.checking import start_check
 from tenants.admin.display import ago, page_of, sees_platform
 from tenants.admin.pages import Page
 from tenants.admin.panels import findings_panel
+from tenants.admin.refreshing import refreshing
 
 from .schedule import schedule_view
-
-REFRESH_SECONDS = 2
 
 
 @admin.register(Sweep)
@@ -88,12 +87,12 @@ class SweepAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         may = {"may_check_everything": self.may_check_everything(request)}
         response = super().changelist_view(request, {**may, **(extra_context or {})})
-        return _refreshing(response, Sweep.objects.visible_to(request.user).running().exists())
+        return refreshing(response, Sweep.objects.visible_to(request.user).running().exists())
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().change_view(request, object_id, *args, **kwargs)
         shown = getattr(response, "context_data", {}).get("original")
-        return _refreshing(response, shown is not None and shown.finished_at is None)
+        return refreshing(response, shown is not None and shown.finished_at is None)
 
     def page(self, request: HttpRequest, obj: Sweep) -> Page:
         page = super().page(request, obj)
@@ -115,10 +114,3 @@ def _nothing_found(sweep: Sweep) -> str:
         return "There was nothing to check."
     in_vain = sweep.failed + sweep.set_aside
     return f"Nothing else is known: {in_vain} could not be checked." if in_vain else "Nothing is wrong."
-
-
-def _refreshing(response: HttpResponse, is_running: bool) -> HttpResponse:
-    """The page shows progress without a script: the browser loads it again while the sweep runs."""
-    if is_running and response.status_code == 200:
-        response.headers["Refresh"] = str(REFRESH_SECONDS)
-    return response

@@ -1,1 +1,1 @@
-from . import attempt, connection, grant, link, mail  # noqa: F401  each registers its model
+from . import attempt, connection, grant, link, mail, verification  # noqa: F401  each registers its model

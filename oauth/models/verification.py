@@ -50,6 +50,10 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
     def unfinished(self) -> Self:
         return self.filter(finished_at=None)
 
+    def soon(self) -> Self:
+        """Without those that a night has put off for long."""
+        return self.filter(models.Q(next_at=None) | models.Q(next_at__lte=timezone.now() + timedelta(minutes=1)))
+
     def due(self) -> Self:
         """What is to be worked on now, and in nobody's hands."""
         due = self.unfinished().filter(models.Q(next_at=None) | models.Q(next_at__lte=timezone.now()))

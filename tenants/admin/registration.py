@@ -12,7 +12,7 @@ from monitoring.models import Finding
 from oauth.models import AdminGrant, Connection, Link
 from tenants import clouds
 from tenants.lint import lint
-from tenants.models import AppRegistration, Credential
+from tenants.models import AppRegistration
 
 from . import history
 from .approvals import approvals_panel
@@ -21,7 +21,7 @@ from .attempts import told_panel
 from .base import TenantScopedAdmin
 from .checking import CheckNow
 from .counts import open_findings, secret_status, with_health
-from .display import BAD, ago, badge, day, ends, link_to, list_of, page_of, sees_platform, stacked, times
+from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_platform, stacked, times
 from .funnel import funnel_of_registration
 from .linting import lint_badge, lint_panel, tell_refused
 from .pages import Button, Page, Panel
@@ -31,6 +31,8 @@ from .scope_boxes import asked_for
 from .sending import SendsLinks
 from .setting_up import SetsUp
 from .standing import RegistrationStanding
+from .stored_secrets import end_day, stored_secrets
+from .verifying import Verifies, in_entra_panel, tell_of_new_secret, verification_panel
 
 
 class CloudFilter(admin.SimpleListFilter):
@@ -45,15 +47,15 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
+class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
     autocomplete_fields = ["tenant"]
-    actions = ["check_now", "send_link", "archive"]
-    page_actions = ("check_now", "send_link", "archive")
+    actions = ["verify", "check_now", "sync_from_entra", "send_link", "archive"]
+    page_actions = ("verify", "check_now", "sync_from_entra", "send_link", "archive")
 
     class Media:
         js = ["copy.js", "operator/registration.js"]
@@ -110,7 +112,7 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
         kind, words = ends(current.ends_at, registration.tenant)
         if Finding.objects.inhibiting().filter(credential=current).exists():
             kind, words = BAD, "refused by Microsoft"
-        return format_html("{}… stored, {} {}", current.hint, badge(kind, words), _end_day(current))
+        return format_html("{}… stored, {} {}", current.hint, badge(kind, words), end_day(current))
 
     @admin.display(description="scopes")
     def scopes_asked(self, registration: AppRegistration) -> Any:
@@ -184,8 +186,8 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
         form.save_uris()
         form.save_secret()
         tell_refused(request, lint(AppRegistration.objects.get(pk=obj.pk)))
-        if change and form.cleaned_data["secret"]:
-            self.message_user(request, "Press “Check now” to try the new secret; open findings close when it works.")
+        if form.cleaned_data["secret"]:
+            tell_of_new_secret(request, obj)
         if form.is_longer_than_entra_allows():
             self.message_user(
                 request,
@@ -256,7 +258,9 @@ class AppRegistrationAdmin(CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
             funnel_of_registration(request, obj),
             _links(request, obj, list_of(Link, **of_it)),
             approvals_panel(request, AdminGrant.objects.filter(registration=obj), **of_it),
-            _secrets(obj),
+            verification_panel(obj),
+            in_entra_panel(obj),
+            stored_secrets(obj),
         ]
         return page
 
@@ -299,21 +303,5 @@ def _links(request: HttpRequest, registration: AppRegistration, more: str) -> Pa
     )
 
 
-def _secrets(registration: AppRegistration) -> Panel:
-    return Panel(
-        title="Stored client secrets",
-        columns=["Begins with", "Use", "Ends", "Entered"],
-        rows=[
-            [f"{row.hint}…", row.get_slot_display() or "retired", _end_day(row), ago(row.created_at)]
-            for row in registration.credentials.all()[:SHOWN]
-        ],
-        empty="None yet.",
-    )
-
-
 def _lines(uris: list[str]) -> Any:
     return format_html_join("", '<div class="change">{}</div>', ((uri,) for uri in uris)) or "-"
-
-
-def _end_day(credential: Credential) -> str:
-    return f"{day(credential.ends_at)} ({'typed by hand' if credential.ends_at_typed else 'as Entra says'})"

@@ -1,0 +1,220 @@
+"""The buttons “Verify” and “Sync from Entra”: a row first, then the bell; the page they lead to refreshes itself."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from oauth import report
+from oauth.errors import ACTORS
+from oauth.in_entra import InEntra, Property, compare
+from oauth.models import Verification
+from oauth.report import CONSENT, FAILED, NOT_YET, UNANSWERED, WAITING, Step
+from oauth.tasks import ring_verify
+from tenants.models import AppRegistration
+
+from . import history
+from .base import MOST_AT_ONCE
+from .display import BAD, GOOD, QUIET, WARNING, ago, badge, link_to, list_of, page_of, stacked
+from .pages import Panel
+
+Kind = Verification.Kind
+OUTCOMES = {"ok": (GOOD, "ok"), "failed": (BAD, "failed"), "unanswered": (WARNING, "no answer")}
+STATES = {
+    report.OK: (GOOD, "ok"),
+    FAILED: (BAD, "failed"),
+    report.SKIPPED: (QUIET, "skipped"),
+    WAITING: (WARNING, "trying again"),
+    UNANSWERED: (WARNING, "no answer"),
+    NOT_YET: (WARNING, "not yet"),
+}
+SAMENESS = {"same": (GOOD, "the same"), "more": (QUIET, "more in Entra"), "different": (WARNING, "not the same")}
+
+
+def start_verification(request: HttpRequest, registration: AppRegistration, kind: str = Kind.WHOLE) -> Verification:
+    """One of this registration with the secret it has now: a new one, or the one that is about to begin."""
+    with transaction.atomic():
+        made = Verification.objects.ask(registration, by=request.user, kind=kind)
+        ring_verify(made)
+        history.record(request, registration, f"{made.get_kind_display()} asked for")
+    return made
+
+
+def may_see(request: HttpRequest, verification: Verification) -> bool:
+    """Is its report a page for this user?"""
+    may_look = request.user.has_perm("oauth.view_verification") or request.user.has_perm("oauth.change_verification")
+    return may_look and Verification.objects.visible_to(request.user).filter(pk=verification.pk).exists()
+
+
+def tell_of_new_secret(request: HttpRequest, registration: AppRegistration) -> None:
+    """Start a verification of what was just entered, and say so; nothing, where nothing is tried."""
+    if not AppRegistration.objects.live().filter(pk=registration.pk).exists():
+        return
+    made = start_verification(request, registration)
+    words: Any = "The new client secret is being verified; open findings close when it works."
+    if may_see(request, made):
+        words = format_html('{} <a href="{}">See how far it is</a>.', words, page_of(made))
+    messages.info(request, words)
+
+
+class Verifies:
+    """Mixed into an admin whose rows are registrations, or are about one."""
+
+    def to_verify(self, obj: Any) -> AppRegistration:
+        registration: AppRegistration = obj if isinstance(obj, AppRegistration) else obj.registration
+        return registration
+
+    @admin.action(description="Verify", permissions=["operate"])
+    def verify(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._start(request, queryset, Kind.WHOLE, "Verifying")
+
+    @admin.action(description="Sync from Entra", permissions=["operate"])
+    def sync_from_entra(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._start(request, queryset, Kind.SYNC, "Reading from Entra what is to be known of")
+
+    def _start(self, request: HttpRequest, queryset: Any, kind: str, doing: str) -> Any:
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) > MOST_AT_ONCE:
+            messages.warning(request, f"Choose at most {MOST_AT_ONCE} at a time.")
+            return None
+        chosen = {registration.pk: registration for registration in map(self.to_verify, rows)}
+        live = set(AppRegistration.objects.live().filter(pk__in=chosen).values_list("pk", flat=True))
+        for registration in chosen.values():
+            if registration.pk not in live:
+                messages.warning(request, f"“{registration}” is not asked about: it is suspended or archived.")
+        made = [start_verification(request, chosen[pk], kind) for pk in sorted(live)]
+        if not made:
+            return None
+        names = f"“{made[0].registration}”" if len(made) == 1 else f"{len(made)} selected"
+        messages.success(request, f"{doing} {names} now. What is seen appears on the report.")
+        seen = [one for one in made if may_see(request, one)]
+        if not seen:
+            return None
+        return HttpResponseRedirect(page_of(seen[0]) if len(made) == 1 else list_of(Verification))
+
+
+# A report
+
+
+def outcome_of(verification: Verification) -> SafeString:
+    if verification.outcome:
+        return badge(*OUTCOMES[verification.outcome])
+    if verification.started_at is None:
+        return badge(QUIET, "about to begin")
+    return badge(WARNING, "trying again") if verification.next_at else badge(QUIET, "under way")
+
+
+def steps_of(verification: Verification) -> list[Step]:
+    return [Step.of(stored) for stored in verification.steps]
+
+
+def in_short(verification: Verification) -> str:
+    """The first thing that somebody has to do, or what was seen last."""
+    steps = steps_of(verification)
+    for states in ((FAILED,), (UNANSWERED, WAITING), (NOT_YET,)):
+        for step in steps:
+            if step.state in states:
+                return f"{step.label}: {step.seen}"
+    done = [step for step in steps if step.state == report.OK]
+    return f"{done[-1].label}: {done[-1].seen}" if done else "Nothing yet."
+
+
+def report_panel(request: HttpRequest, verification: Verification) -> Panel:
+    """Step by step: what was seen, what to do, who must act."""
+    return Panel(
+        title="Steps",
+        columns=["Step", "Result", "What was seen", "What to do"],
+        rows=[
+            [_label(step), badge(*STATES[step.state]), _seen(step), _todo(request, verification, step)]
+            for step in steps_of(verification)
+        ],
+        empty="It has not begun yet. This page refreshes itself.",
+        summary="" if verification.finished_at else "under way; this page refreshes itself",
+    )
+
+
+def _label(step: Step) -> Any:
+    return format_html('<span class="step-part">{}</span>' if step.is_part else "<strong>{}</strong>", step.label)
+
+
+def _seen(step: Step) -> Any:
+    said = [f"AADSTS{code}" for code in step.codes]
+    said += [f"Graph: {step.graph}"] if step.graph else []
+    said += [f"trace ID {step.trace_id}"] if step.trace_id else []
+    whole = format_html_join(" ", "{}", ((part,) for part in (step.seen, *step.notes)))
+    return stacked(whole, ", ".join(said)) if said else whole
+
+
+def _todo(request: HttpRequest, verification: Verification, step: Step) -> Any:
+    todo: Any = step.todo
+    if step.key == CONSENT and step.state == NOT_YET and request.user.has_perm("oauth.add_link"):
+        add = reverse("admin:oauth_link_add", query={"registration": verification.registration_id})
+        todo = format_html('{} <a href="{}">Create consent link</a>', todo, add)
+    if not todo:
+        return "-"
+    return stacked(todo, f"Up to: {ACTORS[step.actor]}") if step.actor else todo
+
+
+# On a registration's page
+
+
+def verification_panel(registration: AppRegistration) -> Panel:
+    """The last one, and where the others are."""
+    last = Verification.objects.filter(registration=registration).select_related("asked_by")[:1]
+    return Panel(
+        title="Last verification",
+        columns=["Report", "Result", "In short", "When"],
+        rows=[[link_to(one), outcome_of(one), in_short(one), stacked(ago(one.moment), by_whom(one))] for one in last],
+        empty="Never verified. Press “Verify” for a report, step by step.",
+        more=list_of(Verification, registration__id__exact=registration.pk) if last else "",
+        more_words="Show all verifications",
+    )
+
+
+def by_whom(verification: Verification) -> str:
+    if verification.link_id:
+        return "by a secret drop"
+    return f"by {verification.asked_by}" if verification.asked_by else "by itself, at night"
+
+
+def in_entra_panel(registration: AppRegistration) -> Panel:
+    """What stands here, side by side with what Entra said when it was last read."""
+    read = Verification.objects.filter(registration=registration, finished_at__isnull=False).exclude(in_entra={})
+    last = read.first()
+    there = InEntra.of(last.in_entra) if last else None
+    if last is None or there is None or there.client_id != registration.client_id:
+        return Panel("In Entra", [], [], empty=_not_read(registration))
+    current = registration.credentials.current().first()
+    properties = compare(registration, current, there)
+    different = sum(each.sameness == "different" for each in properties)
+    return Panel(
+        title="In Entra",
+        columns=["Property", "Here", "In Entra", "The same?"],
+        rows=[[each.label, _lines(each.here), _lines(each.there), _same(each)] for each in properties],
+        empty="",
+        summary=f"as read {ago(last.finished_at)}" + (f", {different} not the same" if different else ""),
+    )
+
+
+def _not_read(registration: AppRegistration) -> str:
+    last = Verification.objects.filter(registration=registration, finished_at__isnull=False).first()
+    steps = {step.key: step for step in steps_of(last)} if last else {}
+    told = steps.get(report.APPLICATION)
+    if told is None or told.state == report.OK:
+        return "Not read yet. Press “Sync from Entra” to compare it with what stands here."
+    return f"{told.seen} {told.todo}".strip()
+
+
+def _lines(text: str) -> Any:
+    return format_html_join("", '<div class="change">{}</div>', ((line,) for line in text.splitlines())) or "-"
+
+
+def _same(each: Property) -> Any:
+    shown = badge(*SAMENESS[each.sameness])
+    if each.missing:
+        return stacked(shown, format_html("missing there: {}", ", ".join(each.missing)))
+    return stacked(shown, format_html("besides: {}", ", ".join(each.extra))) if each.extra else shown
