@@ -96,6 +96,7 @@ class Credential(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("export_secrets", "Can export client secrets")]
         constraints = [
             models.UniqueConstraint(
                 "registration", "slot", condition=~models.Q(slot=""), name="credential_slot_unique"
