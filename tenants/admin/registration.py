@@ -22,6 +22,7 @@ from .base import TenantScopedAdmin
 from .checking import CheckNow
 from .counts import open_findings, secret_status, with_health
 from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_platform, stacked, times
+from .exporting import Exports
 from .funnel import funnel_of_registration
 from .linting import lint_badge, lint_panel, tell_refused
 from .pages import Button, Page, Panel
@@ -47,15 +48,15 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, TenantScopedAdmin):
+class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, Exports, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
     autocomplete_fields = ["tenant"]
-    actions = ["verify", "check_now", "sync_from_entra", "send_link", "archive"]
-    page_actions = ("verify", "check_now", "sync_from_entra", "send_link", "archive")
+    actions = ["verify", "check_now", "sync_from_entra", "send_link", "export", "archive"]
+    page_actions = ("verify", "check_now", "sync_from_entra", "send_link", "export", "archive")
 
     class Media:
         js = ["copy.js", "operator/registration.js"]
@@ -227,7 +228,7 @@ class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, TenantScopedA
         return None
 
     def offers(self, action: str, obj: AppRegistration) -> bool:
-        if obj.archived_at or action == "archive":
+        if obj.archived_at or action in ("archive", "export"):
             return not obj.archived_at
         is_shared = obj.tenant_id is None  # its links are sent from the tenants' list, where tenants are chosen
         return AppRegistration.objects.live().filter(pk=obj.pk).exists() and not (action == "send_link" and is_shared)

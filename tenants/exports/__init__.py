@@ -30,6 +30,7 @@ __all__ = [
     "export",
     "export_many",
     "exportable",
+    "loaded",
 ]
 
 DIALECTS: dict[str, Dialect] = {dialect.key: dialect for dialect in (CYPHT, AURINKO, ENV, JSON, COMPOSE)}
@@ -54,9 +55,13 @@ class Exported:
 
 
 def exportable(registrations: QuerySet[AppRegistration]) -> QuerySet[AppRegistration]:
-    """Those of which something can be exported, with all that is written down, in few queries."""
-    live = registrations.filter(archived_at=None, tenant__archived_at=None)
-    return live.select_related("tenant").prefetch_related("redirect_uris", "scope_selections", "credentials")
+    """Those that are not archived, loaded."""
+    return loaded(registrations.filter(archived_at=None, tenant__archived_at=None))
+
+
+def loaded(registrations: QuerySet[AppRegistration]) -> QuerySet[AppRegistration]:
+    """These with all that is written down of them, in few queries."""
+    return registrations.select_related("tenant").prefetch_related("redirect_uris", "scope_selections", "credentials")
 
 
 @sensitive_variables()

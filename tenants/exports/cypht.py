@@ -45,7 +45,10 @@ PROCESS_WINS = (
 def write(values: Values) -> Export:
     uri = _client_uri(values)
     meant: dict[str, str] = {}
-    blocks = [_block(values, prefix, uri, meant) for prefix in (OUTLOOK, OFFICE365)]
+    # No comprehensions where secrets are: each would be a frame of its own, which an error page shows.
+    blocks = []
+    for prefix in (OUTLOOK, OFFICE365):
+        blocks.append(_block(values, prefix, uri, meant))
     warnings = list(_warnings(values, uri, quoted="'" in "".join(blocks)))
     text = "\n".join([comments([f"Cypht 2.x. {values.headline}", *warnings]), *blocks])
     _refuse_unless_read_as(values, text, meant)
@@ -84,9 +87,10 @@ def _block(values: Values, prefix: str, uri: str, meant: dict[str, str]) -> str:
         f"{prefix}REFRESH_URI": token,
     }
     meant |= settings
-    return comments([_heading(values, prefix)]) + "".join(
-        f"{_assignment(values, *setting)}\n" for setting in settings.items()
-    )
+    lines = comments([_heading(values, prefix)])
+    for name, value in settings.items():
+        lines += f"{_assignment(values, name, value)}\n"
+    return lines
 
 
 def _heading(values: Values, prefix: str) -> str:

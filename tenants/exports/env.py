@@ -17,10 +17,12 @@ PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 @sensitive_variables()
 def write(values: Values) -> Export:
     warnings = about_variables(values)
-    lines = [_assignment(values, *variable) for variable in variables(values).items()]
-    if any("'" in line for line in lines):
+    lines = ""
+    for name, value in variables(values).items():  # not as a comprehension: an error page would show what is in it
+        lines += f"{_assignment(values, name, value)}\n"
+    if "'" in lines:
         warnings.append("docker run --env-file takes the quotes below as part of the values. Docker Compose does not.")
-    text = comments([values.headline, *warnings]) + "\n" + "".join(f"{line}\n" for line in lines)
+    text = comments([values.headline, *warnings]) + "\n" + lines
     return Export(values.title, (File(f"{values.stem}.env", text),), tuple(warnings))
 
 
