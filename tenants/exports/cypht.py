@@ -33,7 +33,10 @@ NO_REFRESH = (
     "Cypht does not renew sign-ins of Microsoft accounts: its check compares the server's name with another than the "
     "one it saves. People sign in again when their token has ended, after about an hour."
 )
-WEAK_FLOW = "Cypht sends every sign-in the same state and no PKCE challenge: keep CLIENT_URI on https, and to itself."
+WEAK_FLOW = (
+    "Cypht sends every sign-in the same state and no PKCE challenge: it cannot tell whether an answer belongs to a "
+    "sign-in that it began."
+)
 NO_EWS = "Cypht's EWS signs in with user name and password and uses none of this."
 PROCESS_WINS = (
     "A variable that is set in the environment of the process already (Docker's env_file, the web server) wins over "

@@ -194,19 +194,6 @@ def test_json_has_the_shape_that_is_documented() -> None:
     }  # fmt: skip
 
 
-def test_the_documented_shape_is_this_one() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "exports.md").read_text()
-    [example] = re.findall(r"```json\n(.*?)```", page, re.S)
-    documented, made = json.loads(example), json.loads(text_of(exported(make_exportable(), "json")))
-
-    def shape(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: shape(inner) for name, inner in value.items()}
-        return [shape(value[0])] if isinstance(value, list) and value else None
-
-    assert shape(documented) == shape(made)
-
-
 @quick
 @given(secret=SECRETS)
 def test_json_holds_any_secret(app: AppRegistration, secret: str) -> None:
