@@ -17,6 +17,7 @@ from .cypht import CYPHT
 from .env import ENV
 from .export import CannotExport, Dialect, Export, File
 from .json import JSON
+from .registering import REGISTERING
 from .values import LEFT_OUT, values_of
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
     "loaded",
 ]
 
-DIALECTS: dict[str, Dialect] = {dialect.key: dialect for dialect in (CYPHT, AURINKO, ENV, JSON, COMPOSE)}
+DIALECTS: dict[str, Dialect] = {dialect.key: dialect for dialect in (CYPHT, AURINKO, ENV, JSON, COMPOSE, *REGISTERING)}
 
 
 @dataclass

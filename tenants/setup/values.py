@@ -49,7 +49,7 @@ def values_of(registration: AppRegistration, today: date) -> Values:
     """The registration's own values. Without a ticked scope its permissions are those always asked for."""
     names = scopes.permissions_listed(registration.scope_names)
     return Values(
-        name=registration.name,
+        name="".join(character for character in " ".join(registration.name.split()) if character.isprintable()),
         audience=registration.audience,
         account_types=ACCOUNT_TYPES[Audience(registration.audience)],
         account_types_before=registration.get_audience_display(),

@@ -1,0 +1,40 @@
+"""What registers an application in Entra, or brings it in line: the tools of its Setup page, for many at once."""
+
+from collections.abc import Callable
+
+from tenants.setup.az import NoSuchCloud
+from tenants.setup.tools import TOOLS, Tool
+from tenants.setup.values import values_of
+
+from .export import Dialect, Export, File
+from .values import Values
+
+_PURPOSES = {
+    "manifest": "name, account types, redirect URIs and permissions, for the page Manifest in Entra",
+    "az": "registers it or brings it in line, grants admin consent and adds a secret",
+    "terraform": "the same, for the azuread provider",
+}
+
+
+def _writer(tool: Tool) -> Callable[[Values], Export]:
+    def write(values: Values) -> Export:
+        try:
+            text = tool.write(values_of(values.registration, values.made_at.date()))
+        except NoSuchCloud as problem:
+            raise values.cannot(str(problem), "Its Setup page has both.") from problem
+        return Export(values.title, (File(f"{values.stem}.{tool.filename}", text),))
+
+    return write
+
+
+REGISTERING = tuple(
+    Dialect(
+        key=tool.key,
+        label=str(tool.title),
+        purpose=_PURPOSES[tool.key],
+        write=_writer(tool),
+        takes_secret=False,
+        of_registered=False,
+    )
+    for tool in TOOLS
+)
