@@ -86,7 +86,7 @@ def drop(request: HttpRequest, link: Link) -> HttpResponse:
         return landing
     form = DropForm(link.registration, request.POST)
     if not form.is_valid():
-        return _form(request, link, form, found, status=400)
+        return _form(request, link, form, found)
     try:
         secret_drop.enter(link, form, client_address(request))
     except AlreadyOver:
@@ -95,9 +95,9 @@ def drop(request: HttpRequest, link: Link) -> HttpResponse:
 
 
 @sensitive_variables()
-def _form(request: HttpRequest, link: Link, form: DropForm, found: Drop, *, status: int = 200) -> HttpResponse:
+def _form(request: HttpRequest, link: Link, form: DropForm, found: Drop) -> HttpResponse:
     why, codes = _refusal(found)
-    return has_forms(page(request, "secret", status=status, form=form, why=why, codes=codes, **_steps(link)))
+    return has_forms(page(request, "secret", form=form, why=why, codes=codes, **_steps(link)))
 
 
 def _outcome(request: HttpRequest, link: Link, found: Drop) -> HttpResponse:
