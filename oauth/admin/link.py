@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import timezone
@@ -17,22 +17,20 @@ from tenants.admin import history
 from tenants.admin.attempts import attempts_panel, outcome_of, why, with_last_attempt
 from tenants.admin.base import TenantScopedAdmin
 from tenants.admin.counts import counted
-from tenants.admin.display import GOOD, QUIET, WARNING, ago, badge, link_to, moment_of, page_of, stacked, times
+from tenants.admin.display import ago, badge, link_to, moment_of, page_of, stacked, times
 from tenants.admin.funnel import funnel_of_link
-from tenants.admin.outgoing import state_of, tries_of
-from tenants.admin.pages import Button, Page, Panel
+from tenants.admin.pages import Button, Page
 from tenants.admin.panels import token_status
 from tenants.admin.standing import StandingFilter, everything
 from tenants.models import AppRegistration
 
 from .handing_out import DaysForm, ask, nearest_days, not_renewable, shown_once
 from .link_form import LinkForm
+from .link_page import STATUS, children_panel, end_by, entered_by, fieldsets_of, mails_panel, person_of
 from .mail import ring
 from .of_registration import OfRegistration
 from .sending import SendsMails
 
-STATUS = {"open": GOOD, "paused": WARNING, "used": QUIET, "expired": QUIET, "revoked": QUIET}
-SHOWN = 20
 NOT_SENT_ANY_MORE = "The link was renewed."
 
 
@@ -99,7 +97,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
 
     @admin.display(description="purpose, for", ordering="purpose")
     def purpose_and_person(self, link: Link) -> Any:
-        return stacked(link.get_purpose_display(), _person_of(link))
+        return stacked(link.get_purpose_display(), person_of(link))
 
     @admin.display(description="tenant, registration", ordering="tenant__name")
     def tenant_and_registration(self, link: Any) -> Any:
@@ -124,7 +122,8 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
 
     @admin.display(description="consents", ordering="uses")
     def consents(self, link: Link) -> Any:
-        return stacked(self.connected(link), f"opened {times(link.opens)}" if link.opens else "not opened")
+        words = self.connected(link) if link.leads_to_consent else _ended(link)
+        return stacked(words, f"opened {times(link.opens)}" if link.opens else "not opened")
 
     # Fields of one link
 
@@ -169,19 +168,23 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
     def came_of_it(self, link: Any) -> Any:
         """In words, with what the person says they saw, and with what became of the connection since."""
         if link.purpose == Link.Purpose.DISCONNECT:
-            return _end_by(link)
+            return end_by(link)
+        if link.purpose == Link.Purpose.SECRET:
+            return entered_by(link)
         for last in link.last_attempts:
             words = f"{last.status[:1].upper()}{last.status[1:]} ({ago(last.created_at)})"
             if last.connection:
                 return format_html("{}<div>Its connection today: {}</div>", words, token_status(last.connection))
             return stacked(words, why(last)) if last.told_code and not last.outcome else words
-        return "Opened, and not tried yet." if link.opens else "Not opened yet."
+        if link.opens:
+            return "Opened, and not tried yet." if link.leads_to_consent else "Opened."
+        return "Not opened yet."
 
     # Making one
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj:
-            return _fieldsets_of(obj)
+            return fieldsets_of(obj)
         whose = ["registration", "tenant"] if _sees_shared(request) else ["registration"]
         return [
             (None, {"fields": [*whose, "max_uses", "days"]}),
@@ -236,8 +239,10 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
                 query = {"registration": obj.registration_id, "tenant": obj.tenant_id}
                 another = reverse("admin:oauth_link_add", query=query)
                 page.buttons.insert(0, Button("Create another", another, post=False))
-        page.panels += [funnel_of_link(request, obj), attempts_panel(request, obj), _mails(request, obj)]
-        page.panels += [panel for panel in [_children(request, obj)] if panel.rows]
+        if obj.leads_to_consent or obj.purpose == Link.Purpose.DISCONNECT:
+            page.panels += [funnel_of_link(request, obj), attempts_panel(request, obj)]
+        page.panels.append(mails_panel(request, obj))
+        page.panels += [panel for panel in [children_panel(request, obj)] if panel.rows]
         return page
 
     # Ending one, and opening it again
@@ -333,66 +338,11 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
         return HttpResponseRedirect(page_of(link))
 
 
-def _fieldsets_of(link: Link) -> Any:
-    """What there is to tell of this link."""
-    about = ["purpose", "state", "for_tenant", "for_registration", "made_by", "created_at"]
-    about += ["grown_from"] if link.parent_id else []
-    whom = [*(["sent_to"] if link.sent_to else []), "account", "directory_taken", "returns_to"]
-    outcome = ["came_of_it", "connected", "opens", "last_opened_at", "tries", "expires_at"]
-    outcome += ["revoked_at"] if link.revoked_at else []
-    return [
-        (None, {"fields": about}),
-        ("For whom", {"fields": whom}),
-        ("What came of it", {"fields": outcome}),
-    ]
-
-
-def _person_of(link: Link) -> str:
-    """Whom this link was sent to, and whom alone it takes."""
-    words = [f"only {link.account}"] if link.account else []
-    words += [f"mailed to {link.sent_to}"] if link.sent_to else []
-    return ", ".join(words) or "anybody who has it"
-
-
-def _end_by(link: Link) -> str:
-    """What came of a link to disconnect: what became of its connection."""
-    ended_at = link.connection.disconnected_at if link.connection else None
-    if ended_at is None:
-        return "Used, and the account was connected again." if link.uses else "Not used: the account is connected."
-    return f"Disconnected {'by it' if link.uses else 'in another way'} ({ago(ended_at)})"
-
-
-def _mails(request: HttpRequest, link: Link) -> Panel:
-    connected = link.attempts.exclude(connection=None).values("connection")
-    notices = Q(link__purpose=Link.Purpose.DISCONNECT, link__connection__in=connected)
-    rows = Mail.objects.visible_to(request.user).filter(Q(link=link) | notices)[:SHOWN]
-    return Panel(
-        title="Mails",
-        columns=["To", "What", "State", "Tries"],
-        rows=[[link_to(mail, mail.address), mail.get_kind_display(), state_of(mail), tries_of(mail)] for mail in rows],
-        empty="Tenantry sent no mail about it.",
-    )
-
-
-def _children(request: HttpRequest, link: Link) -> Panel:
-    children = (
-        Link.objects.visible_to(request.user).filter(parent=link).select_related("tenant", "registration", "parent")
-    )
-    return Panel(
-        title="Links that grew from it",
-        columns=["Link", "Status", "Opened", "Completed", "Made"],
-        rows=[
-            [
-                link_to(row),
-                badge(STATUS[row.status], row.status),
-                row.opens,
-                f"{row.uses} of {row.max_uses}",
-                ago(row.created_at),
-            ]
-            for row in children[:SHOWN]
-        ],
-        empty="None.",
-    )
+def _ended(link: Link) -> str:
+    """In the column of consents, of a link that leads to none."""
+    if link.purpose == Link.Purpose.SECRET:
+        return "secret entered" if link.uses else "no secret yet"
+    return f"{link.uses} of {link.max_uses}" if link.purpose == Link.Purpose.DISCONNECT else "-"
 
 
 def _sees_shared(request: HttpRequest) -> bool:

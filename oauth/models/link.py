@@ -97,6 +97,8 @@ class Link(models.Model):
         SETUP = "setup", "set up"  # the steps in Entra, for the tenant's administrator
         SECRET = "secret", "secret drop"  # noqa: S105  where that administrator enters client ID and secret
 
+    TO_CONSENT = (Purpose.CONSENT, Purpose.APPROVAL, Purpose.RECONNECT)
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     purpose = models.CharField(max_length=20, choices=Purpose.choices, default=Purpose.CONSENT, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="links")
@@ -133,6 +135,11 @@ class Link(models.Model):
     def __str__(self) -> str:
         # Without the name of the registration: a shared one's is not for every operator.
         return f"{self.word} link {self.pk} for {self.tenant}"
+
+    @property
+    def leads_to_consent(self) -> bool:
+        """Whether it leads to Microsoft, so that attempts and consents may come of it."""
+        return self.purpose in self.TO_CONSENT
 
     @property
     def word(self) -> str:

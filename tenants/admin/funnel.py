@@ -31,10 +31,8 @@ def funnel_of_link(request: HttpRequest, link: Link) -> Panel:
 def funnel_of_registration(request: HttpRequest, registration: AppRegistration) -> Panel:
     """Of the links and tries of the last 90 days that the user may see."""
     since = timezone.now() - LOOKED_BACK
-    links = (
-        Link.objects.visible_to(request.user)
-        .filter(registration=registration, created_at__gte=since)
-        .exclude(purpose=Link.Purpose.DISCONNECT)
+    links = Link.objects.visible_to(request.user).filter(
+        registration=registration, created_at__gte=since, purpose__in=Link.TO_CONSENT
     )
     made = links.aggregate(links=Count("pk"), opened=Count("pk", filter=Q(opens__gt=0)), opens=Sum("opens", default=0))
     attempts = ConsentAttempt.objects.visible_to(request.user).filter(

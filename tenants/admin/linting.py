@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from tenants.lint import LATER, NOTE, REFUSED, Hint
 
 from .display import BAD, GOOD, QUIET, WARNING, badge, stacked
-from .pages import Panel
+from .pages import Page, Panel
 
 WORDS = {REFUSED: (BAD, "refused"), LATER: (WARNING, "will hurt"), NOTE: (QUIET, "to plan for")}
 CLEAN = "Nothing that Microsoft would refuse."
@@ -24,7 +24,13 @@ def lint_badge(hints: list[Hint]) -> Any:
     return badge(GOOD, "clean")
 
 
-def lint_panel(hints: list[Hint]) -> Panel:
+def put_lint(page: Page, hints: list[Hint]) -> None:
+    """What is refused or will hurt stands above the form; notes alone, and that there is nothing, below it."""
+    is_wrong = any(hint.rule.level != NOTE for hint in hints)
+    (page.above if is_wrong else page.panels).append(_panel(hints))
+
+
+def _panel(hints: list[Hint]) -> Panel:
     """Every hint, with the numbers it prevents, how to mend it and the fact it rests on."""
     return Panel(
         title="What Microsoft would say",

@@ -24,7 +24,7 @@ from .counts import open_findings, secret_status, with_health
 from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_platform, stacked, times
 from .exporting import Exports
 from .funnel import funnel_of_registration
-from .linting import lint_badge, lint_panel, tell_refused
+from .linting import lint_badge, put_lint, tell_refused
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
@@ -253,7 +253,8 @@ class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, Exports, Tena
                 more=list_of(Finding, about=obj.pk),
             )
         )
-        page.above += [panel for panel in [told_panel(request, obj), lint_panel(lint(obj))] if panel.rows]
+        page.above += [panel for panel in [told_panel(request, obj)] if panel.rows]
+        put_lint(page, lint(obj))
         page.panels += [
             connections_panel(request, Connection.objects.filter(registration=obj), more=list_of(Connection, **of_it)),
             funnel_of_registration(request, obj),
@@ -286,7 +287,7 @@ def _links(request: HttpRequest, registration: AppRegistration, more: str) -> Pa
     )
     links = links.exclude(purpose=Link.Purpose.DISCONNECT)
     return Panel(
-        title="Consent links",
+        title="Links",
         columns=["Link", "For", "Status", "Opened", "Completed", "Made"],
         rows=[
             [

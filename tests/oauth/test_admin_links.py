@@ -211,7 +211,7 @@ def test_a_funnel_without_failures_explains_what_the_row_means(client, registrat
 def test_a_registration_s_page_says_how_often_its_links_were_opened(client, registration, opens, words) -> None:
     make_link(registration, opens=opens)
     response = client.get(reverse("admin:tenants_appregistration_change", args=[registration.pk]))
-    assert panel(response, "Consent links").rows[0][3] == words
+    assert panel(response, "Links").rows[0][3] == words
     assert f"opened {words} together." in panel(response, "Funnel").rows[0][2]
 
 

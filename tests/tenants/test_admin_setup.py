@@ -196,3 +196,36 @@ def test_an_archived_one_can_be_read_and_not_sent(client, registration) -> None:
 def test_a_new_registration_is_led_to_its_setup_page(client, registration) -> None:
     change = f"/admin/tenants/appregistration/{registration.pk}/change/"
     assert address(registration) in client.get(change).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (None, "Nothing was entered yet."),
+        ({"outcome": ""}, "it is being tried"),
+        ({"outcome": "ok", "steps": [{"key": "sign_in", "state": "ok"}]}, "and Microsoft takes it"),
+        (
+            {"outcome": "failed", "steps": [{"key": "sign_in", "state": "failed"}]},
+            "can enter it again by the same link",
+        ),
+        ({"outcome": "unanswered"}, "Press “Verify”"),
+    ],
+)
+def test_a_links_page_says_what_came_of_a_secret_drop(client, registration, made, words) -> None:
+    client.post(address(registration), {"link": "secret"})
+    link = Link.objects.get()
+    if made is not None:
+        ended = timezone.now() if made["outcome"] else None
+        Verification.objects.create(registration=registration, link=link, finished_at=ended, **made)
+    page = text_of(client.get(f"/admin/oauth/link/{link.pk}/change/"))
+    assert words in page
+    assert "Funnel" not in page
+    assert "expected account" not in page.lower()
+
+
+def test_a_link_to_set_up_is_no_step_of_the_funnel(client, registration) -> None:
+    client.post(address(registration), {"link": "steps"})
+    Link.objects.update(opens=3)
+    panels = client.get(f"/admin/tenants/appregistration/{registration.pk}/change/").context["page"].panels
+    (funnel,) = [panel for panel in panels if panel.title.startswith("Funnel")]
+    assert funnel.rows[0][1] == "0"
