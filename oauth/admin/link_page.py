@@ -18,7 +18,7 @@ SHOWN = 20
 _ENTERED = {
     State.OPEN: "Nothing was entered yet.",
     State.CHECKING: "A secret was entered; it is being tried.",
-    State.SPREADING: "A secret was entered. Microsoft does not take it yet, as happens with a new one; it is tried again.",
+    State.SPREADING: "A secret was entered. Microsoft does not take it yet, as with a new one; it is tried again.",
     State.WORKS: "A secret was entered, and Microsoft takes it.",
     State.REFUSED: "What was entered is refused. The person reads why, and can enter it again by the same link.",
     State.UNANSWERED: "A secret was entered; Microsoft gave no answer. Press “Verify” on the registration's page.",
