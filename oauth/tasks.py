@@ -1,7 +1,6 @@
 """Bells for what a consent leaves to do. Any of these may be lost, doubled or killed: rows say what is left."""
 
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from celery import current_app, shared_task
@@ -18,9 +17,10 @@ SOON = timedelta(minutes=1)  # what comes due later than that, the reconciler ri
 
 def ring() -> None:
     """Have the mails and alerts that are due sent once this transaction stands. Fails nobody if the broker is down."""
+    # No partial here or elsewhere: of one that fails Django wants to log a name that it has not, and fails itself.
     transaction.on_commit(send_mails.delay, robust=True)
     # By its name, for monitoring's tasks import these.
-    transaction.on_commit(partial(current_app.send_task, "monitoring.tasks.deliver_due"), robust=True)
+    transaction.on_commit(lambda: current_app.send_task("monitoring.tasks.deliver_due"), robust=True)
 
 
 @shared_task(base=DjangoTask)
@@ -48,7 +48,7 @@ def look_at_grant(grant_id: int) -> None:
 
 def ring_verify(verification: Verification) -> None:
     """Have it begun once this transaction stands. Fails nobody if the broker is down: the reconciler rings, too."""
-    transaction.on_commit(partial(verify.delay, verification.pk), robust=True)
+    transaction.on_commit(lambda: verify.delay(verification.pk), robust=True)
 
 
 @shared_task(base=DjangoTask, soft_time_limit=240, time_limit=270)
@@ -61,4 +61,5 @@ def verify(verification_id: int) -> None:
     ring()
     pause = verification.next_at - timezone.now() if verification.next_at else SOON
     if pause < SOON:
-        verify.apply_async((verification_id,), countdown=max(pause.total_seconds(), 0))
+        seconds = max(pause.total_seconds(), 0)
+        transaction.on_commit(lambda: verify.apply_async((verification_id,), countdown=seconds), robust=True)

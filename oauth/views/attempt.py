@@ -215,12 +215,12 @@ def _is_waiting(attempt: ConsentAttempt) -> bool:
     """Whether the page is to look again by itself. Rings for what is due: its reader waits for it."""
     if attempt.next_at is not None:
         if attempt.next_at <= timezone.now():
-            transaction.on_commit(partial(try_again.delay, str(attempt.pk)), robust=True)
+            transaction.on_commit(lambda: try_again.delay(str(attempt.pk)), robust=True)
         return True
     grant = attempt.grant
     if attempt.outcome == Outcome.APPROVED and grant is not None and grant.look_at is not None:
         if grant.look_at <= timezone.now():
-            transaction.on_commit(partial(look_at_grant.delay, grant.pk), robust=True)
+            transaction.on_commit(lambda: look_at_grant.delay(grant.pk), robust=True)
         return True
     return _unfinished(attempt) == "working" if not attempt.outcome else False
 

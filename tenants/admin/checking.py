@@ -1,6 +1,5 @@
 """The button "Check now": a manual sweep is a row first, then the bell; the page it leads to refreshes itself."""
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,7 +20,7 @@ def start_check(request: HttpRequest, scope: Any) -> Sweep:
     with transaction.atomic():
         sweep: Sweep = Sweep.objects.start_manual(scope=scope, by=request.user)
         # robust: with the broker down the row still stands, the reconciler rings again, and the page need not fail.
-        transaction.on_commit(partial(work_on_sweep.delay, sweep.pk), robust=True)
+        transaction.on_commit(lambda: work_on_sweep.delay(sweep.pk), robust=True)
         if isinstance(scope, Model):
             history.record(request, scope, "check asked for")
     return sweep
