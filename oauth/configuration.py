@@ -29,6 +29,9 @@ class Configured:
 
 @sensitive_variables()
 def look(registration: AppRegistration, credential: Credential | None, now: datetime) -> Configured:
+    tenant = registration.tenant
+    if registration.archived_at or (tenant and (tenant.suspended_at or tenant.archived_at)):
+        return Configured(_wrong("It is suspended or archived, so nothing is tried.", "Resume its tenant first."))
     if not registration.client_id:
         what = "It is not registered in Entra yet: there is no client ID."
         return Configured(_wrong(what, "Register it in Entra, and enter its client ID here."))

@@ -277,7 +277,7 @@ class _Work:
         told = {step.key for step in self.steps}
         whole = self.verification.kind == Verification.Kind.WHOLE
         left = [key for key in (DIRECTORY, SIGN_IN, APPLICATION, *([CONSENT] if whole else [])) if key not in told]
-        self.steps += skipped(left, f"Not asked, because of what came before: {self.steps[-1].label}.")
+        self.steps += skipped(left, f"Not asked: “{self.steps[-1].label}” comes first.")
 
     def _over(self) -> dict[str, Any]:
         return {

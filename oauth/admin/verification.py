@@ -8,7 +8,7 @@ from tenants.admin.base import ReadOnlyAdmin
 from tenants.admin.display import link_to, moment_of, stacked
 from tenants.admin.pages import Page
 from tenants.admin.refreshing import refreshing
-from tenants.admin.verifying import Verifies, by_whom, in_short, outcome_of, report_panel
+from tenants.admin.verifying import Verifies, in_short, outcome_of, report_panel, whom
 from tenants.models import AppRegistration
 
 
@@ -19,8 +19,8 @@ class VerificationAdmin(Verifies, ReadOnlyAdmin):
     list_filter = ["outcome", "kind", "created_at", "registration__tenant", "registration"]
     list_select_related = ["registration__tenant", "asked_by"]
     search_fields = ["registration__name", "registration__client_id", "registration__tenant__name"]
-    actions = ["verify"]
-    page_actions = ("verify",)
+    actions = ["verify_again"]
+    page_actions = ("verify_again",)
     keeps_history = False
     fields = [
         "outcome_shown", "for_registration", "for_tenant", "kind", "secret", "by", "created_at", "began", "ended",
@@ -44,7 +44,11 @@ class VerificationAdmin(Verifies, ReadOnlyAdmin):
 
     @admin.display(description="asked for by")
     def by(self, verification: Verification) -> str:
-        return by_whom(verification)
+        return whom(verification)
+
+    @admin.action(description="Verify again", permissions=["operate"])
+    def verify_again(self, request: HttpRequest, queryset: Any) -> Any:
+        return self.verify(request, queryset)
 
     # Fields of one
 

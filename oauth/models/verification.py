@@ -152,7 +152,8 @@ class Verification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display().capitalize()} {self.pk}"
+        kind = self.get_kind_display()
+        return f"{kind[0].upper()}{kind[1:]} {self.pk} of “{self.registration.name}”"
 
     @property
     def tenant(self) -> Tenant | None:

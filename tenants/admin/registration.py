@@ -256,12 +256,12 @@ class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, Exports, Tena
         page.above += [panel for panel in [told_panel(request, obj)] if panel.rows]
         put_lint(page, lint(obj))
         page.panels += [
+            verification_panel(obj),
+            in_entra_panel(obj),
             connections_panel(request, Connection.objects.filter(registration=obj), more=list_of(Connection, **of_it)),
             funnel_of_registration(request, obj),
             _links(request, obj, list_of(Link, **of_it)),
             approvals_panel(request, AdminGrant.objects.filter(registration=obj), **of_it),
-            verification_panel(obj),
-            in_entra_panel(obj),
             stored_secrets(obj),
         ]
         return page

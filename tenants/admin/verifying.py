@@ -113,14 +113,16 @@ def steps_of(verification: Verification) -> list[Step]:
 
 
 def in_short(verification: Verification) -> str:
-    """The first thing that somebody has to do, or what was seen last."""
+    """The first thing that is wrong or left to do; while it is under way, what was seen last."""
     steps = steps_of(verification)
     for states in ((FAILED,), (UNANSWERED, WAITING), (NOT_YET,)):
         for step in steps:
             if step.state in states:
                 return f"{step.label}: {step.seen}"
-    done = [step for step in steps if step.state == report.OK]
-    return f"{done[-1].label}: {done[-1].seen}" if done else "Nothing yet."
+    if not verification.finished_at:
+        return steps[-1].seen if steps else "Nothing yet."
+    passed_over = [step.label for step in steps if step.state == report.SKIPPED]
+    return f"All that was asked is well. Skipped: {', '.join(passed_over)}." if passed_over else "All is well."
 
 
 def report_panel(request: HttpRequest, verification: Verification) -> Panel:
@@ -145,7 +147,7 @@ def _seen(step: Step) -> Any:
     said = [f"AADSTS{code}" for code in step.codes]
     said += [f"Graph: {step.graph}"] if step.graph else []
     said += [f"trace ID {step.trace_id}"] if step.trace_id else []
-    whole = format_html_join(" ", "{}", ((part,) for part in (step.seen, *step.notes)))
+    whole = format_html('<div class="change">{}</div>', " ".join((step.seen, *step.notes)))
     return stacked(whole, ", ".join(said)) if said else whole
 
 
@@ -168,17 +170,25 @@ def verification_panel(registration: AppRegistration) -> Panel:
     return Panel(
         title="Last verification",
         columns=["Report", "Result", "In short", "When"],
-        rows=[[link_to(one), outcome_of(one), in_short(one), stacked(ago(one.moment), by_whom(one))] for one in last],
+        rows=[
+            [link_to(one, f"{one.get_kind_display()} {one.pk}"), outcome_of(one), in_short(one), _when(one)]
+            for one in last
+        ],
         empty="Never verified. Press “Verify” for a report, step by step.",
         more=list_of(Verification, registration__id__exact=registration.pk) if last else "",
         more_words="Show all verifications",
     )
 
 
-def by_whom(verification: Verification) -> str:
+def whom(verification: Verification) -> str:
+    """Who asked for it."""
     if verification.link_id:
-        return "by a secret drop"
-    return f"by {verification.asked_by}" if verification.asked_by else "by itself, at night"
+        return "a secret drop"
+    return str(verification.asked_by) if verification.asked_by else "the night"
+
+
+def _when(verification: Verification) -> Any:
+    return stacked(ago(verification.moment), f"asked for by {whom(verification)}")
 
 
 def in_entra_panel(registration: AppRegistration) -> Panel:
