@@ -15,6 +15,7 @@ from django.utils import timezone
 ORDER = [
     "tenants.tenant",
     "tenants.appregistration",
+    "tenants.import",
     "tenants.event",
     "oauth.link",
     "oauth.consentattempt",

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from oauth.models import AdminGrant, ConsentAttempt, Mail, RequestCount, Verification
 from oauth.tasks import look_at_grant, send_mails, try_again, verify
+from tenants.models import Import
+from tenants.tasks import work_on_import
 
 from . import alerts, heartbeat, lifecycle, schedule, sweep, watch
 from .models import Delivery, Sweep
@@ -62,6 +64,9 @@ def reconcile() -> None:
         look_at_grant.delay_on_commit(grant.pk)
     for verification in Verification.objects.due()[:100]:
         verify.delay_on_commit(verification.pk)
+    Import.objects.end_abandoned()
+    for pk in Import.objects.to_work_on().values_list("pk", flat=True):
+        work_on_import.delay_on_commit(pk)
     ConsentAttempt.objects.forget_expired_flows()
     RequestCount.objects.forget_old()
     Verification.objects.forget_old()

@@ -17,8 +17,15 @@ from oauth.models import AdminGrant, Connection, ConsentAttempt, Link, Mail, Req
 from oauth.report import Step
 from staff.models import User
 from tenants.fields import SealedField
-from tenants.models import AppRegistration, Event, RedirectURI, Tenant, TenantAccess
-from tests.factories import make_connection, make_credential, make_link, make_registration, make_tenant
+from tenants.models import AppRegistration, Event, Import, ImportRow, RedirectURI, Tenant, TenantAccess
+from tests.factories import (
+    make_connection,
+    make_credential,
+    make_link,
+    make_registration,
+    make_secret,
+    make_tenant,
+)
 
 _numbers = count(1)
 FOREIGN, PLATFORM = "kanarief", "kanariep"
@@ -64,7 +71,7 @@ def fill(tenant: Tenant | None, registration: AppRegistration | None = None) -> 
     scope = f"registration:{registration.pk}"
     user = None if tenant else User.objects.create_user("platform", "platform@example.com", is_staff=True)
     rows.append(Sweep.objects.create(kind="manual", tenant=tenant, scope=scope, planned=2, started_by=user))
-    rows += [user] if user else []
+    rows += [user, *make_import(user, registration)] if user else []
     rows.append(Event.objects.record(verb="changed", subject=registration, tenant=tenant, changes={"name": ["a", "b"]}))
     return rows
 
@@ -115,6 +122,16 @@ def make_finding(**fields: Any) -> list[models.Model]:
     return [finding, alert, DeliveryAlert.objects.create(alert=alert, delivery=delivery, target=target), delivery]
 
 
+def make_import(user: User, registration: AppRegistration | None = None, **fields: Any) -> list[models.Model]:
+    """A checked import, and its one row, which would change the registration."""
+    defaults = {"kind": "csv", "file_name": "apps.csv", "state": Import.State.CHECKED, "total": 1, "changed": 1}
+    upload = Import.objects.create(created_by=user, **{**defaults, **fields})
+    row = ImportRow(upload=upload, number=2, registration=registration, outcome="changed", changes={"name": ["a", "b"]})
+    row.secret = make_secret()
+    row.save(force_insert=True)
+    return [upload, row]
+
+
 def make_channel(tenant: Tenant | None = None, **fields: Any) -> Channel:
     """A channel by email, for one tenant or for all."""
     return Channel.objects.create(
@@ -149,6 +166,7 @@ def _shapes(row: models.Model, canary: str) -> dict[str, Any]:
     client_id = getattr(getattr(row, "registration", None), "client_id", "")
     return {
         "changes": {canary: [canary, canary]},
+        "cells": {"name": canary},
         "evidence": {"error": canary},
         "tries": [{"at": canary, "problem": canary}],
         "steps": [step.kept()],
@@ -196,6 +214,7 @@ def make_world() -> World:
     group = Group.objects.create(name="Strangers")
     theirs, *others = _of_shared(shared, other)
     foreign = [*fill(other), theirs, *others, *make_finding(tenant=other, connection=theirs), stranger, group]
+    foreign += make_import(stranger, theirs.registration)
     foreign += [TenantAccess.objects.create(tenant=other, user=stranger)]
     for rows, word in ((foreign, FOREIGN), (platform, PLATFORM)):
         for row in rows:

@@ -1,1 +1,1 @@
-from . import access, event, registration, tenant  # noqa: F401  each registers its model
+from . import access, event, imports, registration, tenant  # noqa: F401  each registers its model

@@ -24,6 +24,7 @@ from .counts import open_findings, secret_status, with_health
 from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_platform, stacked, times
 from .exporting import Exports
 from .funnel import funnel_of_registration
+from .importing import OffersImport
 from .linting import lint_badge, put_lint, tell_refused
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
@@ -48,7 +49,7 @@ class CloudFilter(admin.SimpleListFilter):
 
 
 @admin.register(AppRegistration)
-class AppRegistrationAdmin(Verifies, CheckNow, SendsLinks, SetsUp, Exports, TenantScopedAdmin):
+class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp, Exports, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
     list_filter = [RegistrationStanding, "tenant", CloudFilter]

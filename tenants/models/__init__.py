@@ -2,6 +2,7 @@ from .access import TenantAccess
 from .canary import KeyCanary
 from .credential import Credential
 from .event import Event
+from .imports import Import, ImportRow
 from .registration import AppRegistration, RedirectURI, ScopeSelection
 from .tenant import Tenant
 
@@ -9,6 +10,8 @@ __all__ = [
     "AppRegistration",
     "Credential",
     "Event",
+    "Import",
+    "ImportRow",
     "KeyCanary",
     "RedirectURI",
     "ScopeSelection",

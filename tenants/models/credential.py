@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from typing import Self
 
@@ -6,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from ..fields import SealedField
 from .registration import AppRegistration, as_guid
@@ -64,11 +66,27 @@ class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
             stored.current().update(slot=Credential.Slot.PREVIOUS)
             return self._store(registration, value, ends_at, Credential.Slot.CURRENT)
 
+    @sensitive_variables()
+    def replace_many(self, secrets: Iterable[tuple[AppRegistration, str, datetime | None]]) -> None:
+        """The same for many registrations at once, each named once; of a secret the end may be unknown (None)."""
+        rows = [_made(*secret, Credential.Slot.CURRENT) for secret in secrets]
+        with transaction.atomic():
+            stored = self.filter(registration__in=[row.registration_id for row in rows])
+            stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
+            stored.current().update(slot=Credential.Slot.PREVIOUS)
+            self.bulk_create(rows)
+
     def _store(self, registration: AppRegistration, value: str, ends_at: datetime, slot: str) -> "Credential":
-        credential = Credential(registration=registration, slot=slot, hint=value[:HINT_LENGTH], ends_at=ends_at)
-        credential.value = value
+        credential = _made(registration, value, ends_at, slot)
         credential.save(force_insert=True)
         return credential
+
+
+@sensitive_variables()
+def _made(registration: AppRegistration, value: str, ends_at: datetime | None, slot: str) -> "Credential":
+    credential = Credential(registration=registration, slot=slot, hint=value[:HINT_LENGTH], ends_at=ends_at)
+    credential.value = value
+    return credential
 
 
 class Credential(models.Model):

@@ -21,19 +21,41 @@ class EventQuerySet(TenantScopedQuerySet["Event"]):
         address: str = "",
     ) -> "Event":
         """Write one line of history. `changes` maps a field to [old, new]; a secret's entry is the word "changed"."""
-        event = Event(
+        event = self.line(
+            verb=verb,
+            subject=subject,
+            tenant_id=tenant.pk if tenant else None,
+            actor=actor,
+            changes=changes,
+            reason=reason,
+            address=address,
+        )
+        event.save(force_insert=True)
+        return event
+
+    def line(
+        self,
+        *,
+        verb: str,
+        subject: models.Model,
+        tenant_id: int | None,
+        actor: Any = None,
+        changes: dict[str, Any] | None = None,
+        reason: str = "",
+        address: str = "",
+    ) -> "Event":
+        """The same, not written yet, for `bulk_create`."""
+        return Event(
             actor=actor if getattr(actor, "pk", None) else None,
             verb=verb,
             subject_type=subject._meta.label_lower,
             subject_id=str(subject.pk),
             subject_name=str(subject)[:200],
-            tenant=tenant,
+            tenant_id=tenant_id,
             changes=changes or {},
             reason=reason,
             address=address or None,
         )
-        event.save(force_insert=True)
-        return event
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("History is append-only.")

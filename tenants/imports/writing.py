@@ -1,0 +1,184 @@
+"""All rows of an import into the database, in one transaction, as they were shown: or none of them."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.views.decorators.debug import sensitive_variables
+
+from tenants import clouds
+from tenants.fault_points import maybe_crash
+from tenants.models import AppRegistration, Credential, Event, Import, ImportRow, RedirectURI, ScopeSelection
+from tenants.signals import secrets_imported
+
+from .cells import is_to_come
+from .columns import ENDS_ON, LABELS, SECRET
+from .situation import Situation, in_batches, load, state_of
+
+Outcome = ImportRow.Outcome
+COLUMNS = ("name", "audience", "directory", "alert_emails")
+URIS = {"product_uris": RedirectURI.Use.PRODUCT, "return_urls": RedirectURI.Use.RETURN}
+AT_MOST_NAMED = 10
+
+
+class Overtaken(Exception):
+    """What was shown is not what would be written any more; nothing was. Says so to the person."""
+
+
+def write(upload: Import) -> None:
+    """Write it, end it and shred its rows. Does nothing if it is not the caller's any more. Raises Overtaken."""
+    try:
+        with transaction.atomic():
+            if not upload.hold():
+                return
+            _write(upload)
+    except IntegrityError:  # somebody stored the same name or client ID in this very moment; its words name values
+        raise Overtaken(
+            "Nothing was imported: something was stored meanwhile that clashes with it. This is what it would do now."
+        ) from None
+
+
+def _write(upload: Import) -> None:
+    situation = Situation(upload)
+    rows = list(upload.rows.order_by("number"))
+    overtaken = [row.number for some in in_batches(rows) for row in _overtaken(situation, some)]
+    if overtaken or not situation.may_add:
+        raise Overtaken(_words(overtaken))
+    with_secret: list[int] = []
+    for some in in_batches([row for row in rows if row.outcome != Outcome.UNCHANGED]):
+        with_secret += _store(upload, some)
+        maybe_crash("import.wrote_some")
+    if with_secret:
+        secrets_imported.send(sender=Import, registrations=with_secret, by=upload.created_by)
+    upload.end(Import.State.DONE)
+    maybe_crash("import.wrote_all")
+
+
+def _words(overtaken: list[int]) -> str:
+    if not overtaken:
+        return "Nothing was imported: your rights have changed."
+    named = ", ".join(map(str, overtaken[:AT_MOST_NAMED]))
+    more = f" and {len(overtaken) - AT_MOST_NAMED} more" if len(overtaken) > AT_MOST_NAMED else ""
+    return (
+        f"Nothing was imported: since it was checked, something changed about row{'s' if len(overtaken) > 1 else ''} "
+        f"{named}{more}. This is what it would do now."
+    )
+
+
+# Is it still as it was shown?
+
+
+def _overtaken(situation: Situation, rows: Iterable[ImportRow]) -> Iterator[ImportRow]:
+    rows = list(rows)
+    pks = sorted(row.registration_id for row in rows if row.registration_id)
+    # Held until the end, so that nobody changes them in between; in one order, so that no two wait for each other.
+    held = AppRegistration.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",))
+    list(held.values_list("pk"))
+    stored = load(pks)
+    return (row for row in rows if not _is_as_shown(situation, row, stored.get(row.registration_id or 0)))
+
+
+def _is_as_shown(situation: Situation, row: ImportRow, stored: AppRegistration | None) -> bool:
+    met = situation.stored_for(row.cells)
+    if (met.pk if met else None) != row.registration_id or situation.is_taken(row.cells):
+        return False
+    if row.cells.get("tenant") and situation.tenant_named(row.cells["tenant"]) is None:
+        return False
+    tenant = row.plan["tenant"]
+    if tenant is None and not situation.sees_platform:
+        return False
+    if tenant is not None and (tenant not in situation.tenants or situation.tenants[tenant].suspended_at):
+        return False
+    if row.plan["cloud"] not in clouds.clouds():
+        return False
+    if row.plan[ENDS_ON] and ENDS_ON in row.changes and not is_to_come(date.fromisoformat(row.plan[ENDS_ON])):
+        return False
+    if stored is None:
+        return True
+    return state_of(stored) == row.state_seen and (situation.may_change or row.outcome == Outcome.UNCHANGED)
+
+
+# Into the database
+
+
+@sensitive_variables()
+def _store(upload: Import, rows: Iterable[ImportRow]) -> list[int]:
+    """Write these rows and their history. Returns the registrations that have a new secret."""
+    rows = list(rows)
+    new = [row for row in rows if row.outcome == Outcome.NEW]
+    names = ("name", "cloud", "audience", "directory", "client_id", "alert_emails")
+    made = AppRegistration.objects.bulk_create(
+        [AppRegistration(tenant_id=row.plan["tenant"], **{name: row.plan[name] for name in names}) for row in new]
+    )
+    stored = load(row.registration_id for row in rows if row.registration_id)
+    stored_for = {row.pk: registration for row, registration in zip(new, made, strict=True)}
+    stored_for |= {row.pk: stored[row.registration_id] for row in rows if row.registration_id}
+    for row in rows:
+        if row.outcome == Outcome.CHANGED:
+            _change(stored_for[row.pk], row)
+    _add_scopes_and_addresses((stored_for[row.pk], row) for row in rows)
+    with_secret = [row for row in rows if row.plan[SECRET]]
+    Credential.objects.replace_many(
+        (stored_for[row.pk], row.secret.reveal("importing it"), _start_of(row.plan[ENDS_ON]))
+        for row in with_secret
+        if row.secret is not None
+    )
+    Event.objects.bulk_create(_event(upload, stored_for[row.pk], row) for row in rows)
+    return [stored_for[row.pk].pk for row in with_secret]
+
+
+def _change(registration: AppRegistration, row: ImportRow) -> None:
+    changed = [name for name in COLUMNS if name in row.changes]
+    for name in changed:
+        setattr(registration, name, row.plan[name])
+    if changed:
+        registration.save(update_fields=changed)
+    if "scopes" in row.changes:
+        gone = ScopeSelection.objects.filter(registration=registration)
+        gone.exclude(scope__in=row.plan["scopes"]).delete()
+    for name, use in URIS.items():
+        if name in row.changes:
+            there = RedirectURI.objects.filter(registration=registration, use=use)
+            there.exclude(uri__in=row.plan[name]).delete()
+    if ENDS_ON in row.changes and not row.plan[SECRET]:
+        current = Credential.objects.current().filter(registration=registration)
+        current.update(ends_at=_start_of(row.plan[ENDS_ON]), ends_at_typed=True)
+
+
+def _add_scopes_and_addresses(written: Iterable[tuple[AppRegistration, ImportRow]]) -> None:
+    selections: list[ScopeSelection] = []
+    uris: list[RedirectURI] = []
+    for registration, row in written:
+        for scope in _added(row, "scopes"):
+            selections.append(ScopeSelection(registration=registration, scope=scope))
+        for name, use in URIS.items():
+            uris += [RedirectURI(registration=registration, use=use, uri=uri) for uri in _added(row, name)]
+    ScopeSelection.objects.bulk_create(selections)
+    RedirectURI.objects.bulk_create(uris)
+
+
+def _added(row: ImportRow, name: str) -> list[str]:
+    if name not in row.changes:
+        return []
+    return [item for item in row.plan[name] if item not in (row.changes[name][0] or ())]
+
+
+def _event(upload: Import, registration: AppRegistration, row: ImportRow) -> Event:
+    changes: dict[str, Any] = {LABELS[name]: change for name, change in row.changes.items() if name != SECRET}
+    if SECRET in row.changes:
+        changes[LABELS[SECRET]] = "changed"
+    return Event.objects.line(
+        verb="added" if row.outcome == Outcome.NEW else "changed",
+        subject=registration,
+        tenant_id=registration.tenant_id,
+        actor=upload.created_by,
+        changes=changes,
+        reason=f"import {upload.pk}",
+        address=upload.address or "",
+    )
+
+
+def _start_of(day: str) -> datetime | None:
+    """A date typed by hand means its start in UTC."""
+    return datetime.combine(date.fromisoformat(day), time.min, UTC) if day else None
