@@ -148,7 +148,7 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
         looks: list[Any] = [lambda: instance.clean_fields(exclude={*said, "tenant"})]
         if not said & {"audience", "cloud"}:  # else what follows from the default would be told
             looks.append(instance.clean)
-        if not said & {"tenant", "client_id", "name", "cloud"}:
+        if not said & {"tenant", "client_id", "name", "cloud"} and self.situation.may_clash(self.row, instance):
             looks.append(instance.validate_constraints)
         found: dict[str, Any] = {}
         for look in looks:

@@ -47,6 +47,7 @@ class Situation:
         self._tenants |= {tenant.slug.casefold(): tenant for tenant in self.tenants.values()}  # unique, so it counts
         rows = list(upload.rows.order_by("number").values_list("number", "cells"))
         self._stored = self._stored_under({key for _, cells in rows if (key := self.key_of(cells))})
+        self._named = _stored_names({cells["name"] for _, cells in rows if cells.get("name")})
         self._first_with_key: dict[tuple[str, str], int] = {}
         self._first_with_name: dict[tuple[int, str], int] = {}
         for number, cells in rows:
@@ -80,6 +81,11 @@ class Situation:
         key = self.key_of(cells)
         return key in self._stored and not self._stored[key].is_visible
 
+    def may_clash(self, cells: Cells, registration: AppRegistration) -> bool:
+        """Could a constraint of the database refuse this? To ask it about each row would take most of the time."""
+        named = self._named.get((registration.tenant_id, registration.name), set())
+        return self.is_taken(cells) or bool(named - {registration.pk})
+
     def earlier_with_key(self, number: int, cells: Cells) -> int | None:
         """The row before this one that is about the same registration."""
         key = self.key_of(cells)
@@ -111,6 +117,15 @@ class Situation:
             ):
                 found[cloud, client_id] = Stored(pk, tenant_id, name, pk in visible)
         return found
+
+
+def _stored_names(names: set[str]) -> dict[tuple[int | None, str], set[int]]:
+    found: dict[tuple[int | None, str], set[int]] = {}
+    for some in in_batches(sorted(names)):
+        rows = AppRegistration.objects.filter(archived_at=None, name__in=some)
+        for pk, tenant_id, name in rows.values_list("pk", "tenant_id", "name"):
+            found.setdefault((tenant_id, name), set()).add(pk)
+    return found
 
 
 def in_batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

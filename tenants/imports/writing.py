@@ -1,10 +1,10 @@
 """All rows of an import into the database, in one transaction, as they were shown: or none of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds
@@ -41,14 +41,16 @@ def write(upload: Import) -> None:
 
 def _write(upload: Import) -> None:
     situation = Situation(upload)
-    rows = list(upload.rows.order_by("number"))
-    overtaken = [row.number for some in in_batches(rows) for row in _overtaken(situation, some)]
+    overtaken: list[int] = []
+    with_secret: list[int] = []
+    for rows in in_batches(list(upload.rows.order_by("number"))):
+        stored = _held(rows)
+        overtaken += [row.number for row in rows if not _is_as_shown(situation, row, stored)]
+        if not overtaken:
+            with_secret += _store(upload, [row for row in rows if row.outcome != Outcome.UNCHANGED], stored)
+        maybe_crash("import.wrote_some")
     if overtaken or not situation.may_add:
         raise Overtaken(_words(overtaken))
-    with_secret: list[int] = []
-    for some in in_batches([row for row in rows if row.outcome != Outcome.UNCHANGED]):
-        with_secret += _store(upload, some)
-        maybe_crash("import.wrote_some")
     if with_secret:
         secrets_imported.send(sender=Import, registrations=with_secret, by=upload.created_by)
     upload.end(Import.State.DONE)
@@ -69,17 +71,15 @@ def _words(overtaken: list[int]) -> str:
 # Is it still as it was shown?
 
 
-def _overtaken(situation: Situation, rows: Iterable[ImportRow]) -> Iterator[ImportRow]:
-    rows = list(rows)
+def _held(rows: Iterable[ImportRow]) -> dict[int, AppRegistration]:
+    """What these rows are about, loaded; nobody else changes it before the transaction ends."""
     pks = sorted(row.registration_id for row in rows if row.registration_id)
-    # Held until the end, so that nobody changes them in between; in one order, so that no two wait for each other.
-    held = AppRegistration.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",))
-    list(held.values_list("pk"))
-    stored = load(pks)
-    return (row for row in rows if not _is_as_shown(situation, row, stored.get(row.registration_id or 0)))
+    # In one order, so that no two imports wait for each other.
+    list(AppRegistration.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+    return load(pks)
 
 
-def _is_as_shown(situation: Situation, row: ImportRow, stored: AppRegistration | None) -> bool:
+def _is_as_shown(situation: Situation, row: ImportRow, stored: dict[int, AppRegistration]) -> bool:
     met = situation.stored_for(row.cells)
     if (met.pk if met else None) != row.registration_id or situation.is_taken(row.cells):
         return False
@@ -94,56 +94,81 @@ def _is_as_shown(situation: Situation, row: ImportRow, stored: AppRegistration |
         return False
     if row.plan[ENDS_ON] and ENDS_ON in row.changes and not is_to_come(date.fromisoformat(row.plan[ENDS_ON])):
         return False
-    if stored is None:
+    if row.registration_id is None:
         return True
-    return state_of(stored) == row.state_seen and (situation.may_change or row.outcome == Outcome.UNCHANGED)
+    same = state_of(stored[row.registration_id]) == row.state_seen
+    return same and (situation.may_change or row.outcome == Outcome.UNCHANGED)
 
 
-# Into the database
+# Into the database: a few statements for many rows, as nobody else can write to SQLite meanwhile
 
 
 @sensitive_variables()
-def _store(upload: Import, rows: Iterable[ImportRow]) -> list[int]:
+def _store(upload: Import, rows: Sequence[ImportRow], stored: dict[int, AppRegistration]) -> list[int]:
     """Write these rows and their history. Returns the registrations that have a new secret."""
-    rows = list(rows)
     new = [row for row in rows if row.outcome == Outcome.NEW]
     names = ("name", "cloud", "audience", "directory", "client_id", "alert_emails")
     made = AppRegistration.objects.bulk_create(
         [AppRegistration(tenant_id=row.plan["tenant"], **{name: row.plan[name] for name in names}) for row in new]
     )
-    stored = load(row.registration_id for row in rows if row.registration_id)
-    stored_for = {row.pk: registration for row, registration in zip(new, made, strict=True)}
-    stored_for |= {row.pk: stored[row.registration_id] for row in rows if row.registration_id}
-    for row in rows:
-        if row.outcome == Outcome.CHANGED:
-            _change(stored_for[row.pk], row)
-    _add_scopes_and_addresses((stored_for[row.pk], row) for row in rows)
+    about = {row.pk: registration for row, registration in zip(new, made, strict=True)}
+    about |= {row.pk: stored[row.registration_id] for row in rows if row.registration_id}
+    changed = [row for row in rows if row.outcome == Outcome.CHANGED]
+    _change([(about[row.pk], row) for row in changed])
+    _add_scopes_and_addresses((about[row.pk], row) for row in rows)
     with_secret = [row for row in rows if row.plan[SECRET]]
     Credential.objects.replace_many(
-        (stored_for[row.pk], row.secret.reveal("importing it"), _start_of(row.plan[ENDS_ON]))
+        (about[row.pk], row.secret.reveal("importing it"), _start_of(row.plan[ENDS_ON]))
         for row in with_secret
         if row.secret is not None
     )
-    Event.objects.bulk_create(_event(upload, stored_for[row.pk], row) for row in rows)
-    return [stored_for[row.pk].pk for row in with_secret]
+    Event.objects.bulk_create(_event(upload, about[row.pk], row) for row in rows)
+    return [about[row.pk].pk for row in with_secret]
 
 
-def _change(registration: AppRegistration, row: ImportRow) -> None:
-    changed = [name for name in COLUMNS if name in row.changes]
-    for name in changed:
-        setattr(registration, name, row.plan[name])
-    if changed:
-        registration.save(update_fields=changed)
-    if "scopes" in row.changes:
-        gone = ScopeSelection.objects.filter(registration=registration)
-        gone.exclude(scope__in=row.plan["scopes"]).delete()
-    for name, use in URIS.items():
-        if name in row.changes:
-            there = RedirectURI.objects.filter(registration=registration, use=use)
-            there.exclude(uri__in=row.plan[name]).delete()
-    if ENDS_ON in row.changes and not row.plan[SECRET]:
-        current = Credential.objects.current().filter(registration=registration)
-        current.update(ends_at=_start_of(row.plan[ENDS_ON]), ends_at_typed=True)
+def _change(written: Sequence[tuple[AppRegistration, ImportRow]]) -> None:
+    """Columns and the secret's end; and what is not named any more goes."""
+    _update_columns(written)
+    for registration, row in written:
+        registration.name = row.plan["name"]  # by which history calls it
+        if ENDS_ON in row.changes and not row.plan[SECRET]:
+            current = Credential.objects.current().filter(registration=registration)
+            current.update(ends_at=_start_of(row.plan[ENDS_ON]), ends_at_typed=True)
+    plans = {registration.pk: row for registration, row in written}
+    gone = [
+        pk
+        for pk, of, scope in _beside(ScopeSelection, plans, "scope")
+        if "scopes" in plans[of].changes and scope not in plans[of].plan["scopes"]
+    ]
+    for some in in_batches(gone):
+        ScopeSelection.objects.filter(pk__in=some).delete()
+    gone = [
+        pk
+        for name, use in URIS.items()
+        for pk, of, uri in _beside(RedirectURI, plans, "uri", use=use)
+        if name in plans[of].changes and uri not in plans[of].plan[name]
+    ]
+    for some in in_batches(gone):
+        RedirectURI.objects.filter(pk__in=some).delete()
+
+
+def _beside(model: Any, plans: dict[int, ImportRow], column: str, **filters: Any) -> list[tuple[Any, int, str]]:
+    return list(model.objects.filter(registration__in=plans, **filters).values_list("pk", "registration_id", column))
+
+
+def _update_columns(written: Sequence[tuple[AppRegistration, ImportRow]]) -> None:
+    # Neither save() nor bulk_update() is quick enough; the rows are held, and what does not change is written as it is.
+    columns: list[Any] = [AppRegistration._meta.get_field(name) for name in COLUMNS]
+    sets = ", ".join(f"{connection.ops.quote_name(column.column)} = %s" for column in columns)
+    table = connection.ops.quote_name(AppRegistration._meta.db_table)
+    values = [
+        (*(column.get_db_prep_save(row.plan[column.name], connection) for column in columns), registration.pk)
+        for registration, row in written
+        if set(COLUMNS) & set(row.changes)
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {table} SET {sets} WHERE id = %s", values)  # noqa: S608  our own names
 
 
 def _add_scopes_and_addresses(written: Iterable[tuple[AppRegistration, ImportRow]]) -> None:
