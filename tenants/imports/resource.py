@@ -144,21 +144,19 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
         self, instance: AppRegistration, import_validation_errors: Any = None, validate_unique: bool = True
     ) -> None:
         errors: dict[str, Any] = dict(import_validation_errors or {})
+        looks: list[Any] = [lambda: instance.clean_fields(exclude={*errors, "tenant"}), instance.clean]
         said = set(errors)
-        looks: list[Any] = [lambda: instance.clean_fields(exclude={*said, "tenant"})]
-        if not said & {"audience", "cloud"}:  # else what follows from the default would be told
-            looks.append(instance.clean)
         if not said & {"tenant", "client_id", "name", "cloud"} and self.situation.may_clash(self.row, instance):
             looks.append(instance.validate_constraints)
-        found: dict[str, Any] = {}
+        if "audience" in said and not instance.directory:
+            said.add("directory")  # whether it needs one is not known then
         for look in looks:
             try:
                 look()
             except ValidationError as wrong:
-                wrong.update_error_dict(found)
-        for column, problems in found.items():
-            if column not in said:
-                errors.setdefault(column, []).extend(problems)
+                found: dict[str, Any] = wrong.update_error_dict({})
+                errors |= {column: problems for column, problems in found.items() if column not in said}
+                said |= set(found)
         if not errors and instance.pk and not self.situation.may_change:
             errors["client_id"] = [ValidationError("It is stored already, and you may not change registrations.")]
         if errors:
@@ -192,7 +190,7 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
             wrong.append((ENDS_ON, "Enter the day this secret ends; Entra shows it in the Expires column."))
         if want.get(SECRET) and not ends_on:
             want[ENDS_ON] = ""
-        if ends_on and row[SECRET] is None and secret_of(instance) is None:
+        if ends_on and ENDS_ON not in errors and row[SECRET] is None and secret_of(instance) is None:
             wrong.append((SECRET, "Enter the Value of the secret that ends on this day."))
         if want.get(SECRET) and not instance.client_id and "client_id" not in errors:
             wrong.append(("client_id", "Enter the Application (client) ID that the secret is of."))
