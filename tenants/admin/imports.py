@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.views.decorators.csrf import csrf_exempt
 
 from tenants import clouds
-from tenants.imports.columns import LABELS
+from tenants.imports.columns import SECRET
 from tenants.models import AppRegistration, Event, Import, ImportRow
 
 from .base import ReadOnlyAdmin
@@ -34,7 +34,6 @@ KINDS = {
     State.ABANDONED: WARNING,
     State.FAILED: BAD,
 }
-WORDS = {"client_secret": "client secret", "secret_ends_on": "client secret ends on", "product_uris": "product URIs"}
 
 
 @admin.register(Import)
@@ -154,6 +153,8 @@ class ImportAdmin(ReadOnlyAdmin):
             page.buttons.append(Button(words, self.own_url("start", quote(obj.pk))))
         if obj.state in (State.CHECKING, State.CHECKED):
             page.buttons.append(Button("Cancel", self.own_url("cancel", quote(obj.pk))))
+        if obj.wrong or obj.state == State.FAILED:
+            page.buttons.insert(0, Button("Upload another file", self.own_url("upload"), post=False))
         if obj.state == State.DONE:
             page.panels.append(_imported(request, obj))
         return page
@@ -177,8 +178,8 @@ def _what_was_found(upload: Import) -> tuple[str, str]:
 
 
 def _counts(upload: Import) -> str:
-    words = ("new", "changed", "unchanged", "wrong")
-    return ", ".join(f"{getattr(upload, name)} {name}" for name in words)
+    numbers = {name: getattr(upload, name) for name in ("new", "changed", "unchanged", "wrong")}
+    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
 
 
 def _wrong(rows: Any, upload: Import) -> Panel:
@@ -218,14 +219,11 @@ def _badge_of(row: ImportRow) -> Any:
 
 
 def _difference(row: ImportRow) -> Any:
-    lines = [
-        (WORDS.get(column, LABELS.get(column, column)), _words(column, old), _words(column, new))
-        for column, (old, new) in row.changes.items()
-    ]
+    lines = [(column, _words(column, old), _words(column, new)) for column, (old, new) in row.changes.items()]
     if row.outcome == Outcome.NEW:
         shown = [(name, f"{new}") for name, _, new in lines if name not in ("name", "tenant")]
     else:
-        shown = [(name, new if name == "client secret" else f"{old} → {new}") for name, old, new in lines]
+        shown = [(name, new if name == SECRET else f"{old} → {new}") for name, old, new in lines]
     hints = format_html_join("", '<div class="below">{}</div>', ((hint,) for hint in row.hints))
     return format_html("{}{}", format_html_join("", '<div class="change">{}: {}</div>', shown), hints)
 
