@@ -241,7 +241,9 @@ def _words(column: str, value: Any) -> str:
 def _imported(request: HttpRequest, upload: Import) -> Panel:
     """What history has of it, as far as the user sees that."""
     events = Event.objects.visible_to(request.user).filter(
-        at__gte=upload.created_at, subject_type=AppRegistration._meta.label_lower, reason=f"import {upload.pk}"
+        at__range=(upload.created_at, upload.finished_at),
+        subject_type=AppRegistration._meta.label_lower,
+        reason=f"import {upload.pk}",
     )
     rows = list(events.order_by("pk")[: SHOWN + 1])
     found = AppRegistration.objects.in_bulk([int(event.subject_id) for event in rows[:SHOWN]])

@@ -1,8 +1,10 @@
 """Which files an import takes, and what it says of those it does not. No cell is ever quoted."""
 
+import re
 import uuid
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -158,6 +160,24 @@ def test_the_example_can_be_uploaded_as_it_is(client, tenant, kind) -> None:
     example = client.get(reverse(f"admin:tenants_import_example_{kind}"))
     assert example.headers["Content-Disposition"] == f'attachment; filename="app-registrations.{kind}"'
     assert counts(checked(upload(client, example.content, f"apps.{kind}"))) == {"new": 2}
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "rows"), [("csv", "apps.csv", 2), ("json", "apps.json", 1), ("sh", ".env", 1)]
+)
+def test_the_examples_of_the_docs_can_be_imported_as_they_stand(client, tenant, language, name, rows) -> None:
+    other = make_tenant("Fabrikam Inc.")
+    client.force_login(make_operator(tenants=(tenant, other)))
+    page = (settings.BASE_DIR / "docs" / "imports.md").read_text()
+    example = max(re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL), key=len)
+    taken = checked(upload(client, example, name, tenant=tenant.pk))
+    assert errors(taken) == []
+    assert counts(taken) == {"new": rows}
+
+
+def test_the_docs_describe_every_column() -> None:
+    page = (settings.BASE_DIR / "docs" / "imports.md").read_text()
+    assert re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE) == list(reading.NAMES)
 
 
 def test_the_page_describes_every_column(client, tenant) -> None:
