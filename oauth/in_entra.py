@@ -53,7 +53,8 @@ class Password:
 class InEntra:
     """An application, as far as it concerns us. `permissions` are Graph's delegated ones, by name where we know it.
 
-    `own` are permissions of the application itself, `elsewhere` how many it lists of other APIs.
+    `own` are permissions of the application itself, `elsewhere` how many it lists of other APIs, `others` the IDs of
+    those APIs and of what it lists of them.
     """
 
     client_id: str
@@ -64,6 +65,7 @@ class InEntra:
     permissions: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     elsewhere: int = 0
+    others: tuple[str, ...] = ()
     certificates: int = 0
     passwords: tuple[Password, ...] = field(default=())
 
@@ -82,6 +84,7 @@ class InEntra:
             permissions=tuple(NAMES.get(guid, guid) for guid, kind in of_graph if kind == "Scope"),
             own=tuple(OF_THE_APPLICATION.get(guid, guid) for guid, kind in of_graph if kind != "Scope"),
             elsewhere=len(access) - len(of_graph),
+            others=tuple(sorted({each for entry in access if entry[0] != GRAPH for each in entry[:2]})),
             certificates=len(_objects(answer.get("keyCredentials"))),
             passwords=tuple(_passwords(answer.get("passwordCredentials"))),
         )
@@ -93,12 +96,18 @@ class InEntra:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        lists = ("redirect_uris", "permissions", "own")
+        lists = ("redirect_uris", "permissions", "own", "others")
         tuples = {name: tuple(stored[name]) for name in lists}
         return cls(**{**stored, **tuples, "passwords": tuple(map(Password.of, stored["passwords"]))})
 
     def password(self, key_id: Any) -> Password | None:
         return next((password for password in self.passwords if password.key_id == str(key_id)), None)
+
+
+def listed_in(stored: Mapping[str, Any] | None) -> list[str]:
+    """IDs of all that lint may know of what an application lists, as it was kept; nothing where nothing was."""
+    there = InEntra.of(stored) if stored else None
+    return [*there.permissions, *there.own, *there.others] if there else []
 
 
 @dataclass(frozen=True)

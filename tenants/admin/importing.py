@@ -24,10 +24,11 @@ from tenants.imports import reading
 from tenants.imports.columns import COLUMNS, NAMES
 from tenants.imports.cypht import read_env
 from tenants.models import Import, ImportRow, Tenant
+from tenants.models.credential import start_of
 from tenants.tasks import work_on_import
 
 from .display import page_of, sees_platform
-from .registration_form import Day, start_of
+from .registration_form import Day
 from .scoping import visible_rows
 
 EXAMPLES: list[dict[str, Any]] = [

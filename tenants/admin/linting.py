@@ -6,13 +6,19 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from tenants.lint import LATER, NOTE, REFUSED, Hint
+from oauth.in_entra import listed_in
+from tenants.lint import LATER, NOTE, REFUSED, Hint, lint
 
 from .display import BAD, GOOD, QUIET, WARNING, badge, stacked
 from .pages import Page, Panel
 
 WORDS = {REFUSED: (BAD, "refused"), LATER: (WARNING, "will hurt"), NOTE: (QUIET, "to plan for")}
 CLEAN = "Nothing that Microsoft would refuse."
+
+
+def hints_of(registration: Any) -> list[Hint]:
+    """What lint says of it, with what was seen in Entra where it comes from with_health()."""
+    return lint(registration, listed=listed_in(getattr(registration, "in_entra", None)))
 
 
 def lint_badge(hints: list[Hint]) -> Any:

@@ -11,7 +11,6 @@ from django.utils.html import format_html, format_html_join
 from monitoring.models import Finding
 from oauth.models import AdminGrant, Connection, Link
 from tenants import clouds
-from tenants.lint import lint
 from tenants.models import AppRegistration
 
 from . import history
@@ -25,7 +24,7 @@ from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_plat
 from .exporting import Exports
 from .funnel import funnel_of_registration
 from .importing import OffersImport
-from .linting import lint_badge, put_lint, tell_refused
+from .linting import hints_of, lint_badge, put_lint, tell_refused
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
@@ -86,7 +85,7 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
 
     @admin.display(description="lint")
     def lint(self, registration: AppRegistration) -> Any:
-        return lint_badge(lint(registration))
+        return lint_badge(hints_of(registration))
 
     @admin.display(description="connections", ordering="connection_count")
     def connection_count(self, registration: Any) -> int:
@@ -187,7 +186,7 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
         form.save_scopes()
         form.save_uris()
         form.save_secret()
-        tell_refused(request, lint(AppRegistration.objects.get(pk=obj.pk)))
+        tell_refused(request, hints_of(AppRegistration.objects.get(pk=obj.pk)))
         if form.cleaned_data["secret"]:
             tell_of_new_secret(request, obj)
         if form.is_longer_than_entra_allows():
@@ -255,7 +254,7 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
             )
         )
         page.above += [panel for panel in [told_panel(request, obj)] if panel.rows]
-        put_lint(page, lint(obj))
+        put_lint(page, hints_of(obj))
         page.panels += [
             verification_panel(obj),
             in_entra_panel(obj),

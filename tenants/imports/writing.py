@@ -1,7 +1,7 @@
 """All rows of an import into the database, in one transaction, as they were shown: or none of them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -205,5 +205,4 @@ def _event(upload: Import, registration: AppRegistration, row: ImportRow) -> Eve
 
 
 def _start_of(day: str) -> datetime | None:
-    """A date typed by hand means its start in UTC."""
-    return datetime.combine(date.fromisoformat(day), time.min, UTC) if day else None
+    return start_of(date.fromisoformat(day)) if day else None
