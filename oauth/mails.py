@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from tenants import outbox
+from tenants import ladder, outbox
 from tenants.addresses import is_address
 from tenants.models import Tenant
 
@@ -222,6 +222,19 @@ def tell_of_approval(link: Link, grant: AdminGrant) -> None:
             subject=_("%(organization)s: your organization’s approval is reported") % facts,
             text=for_person % facts,
         )
+
+
+def tell_of_secret(link: Link, ends_at: datetime | None) -> None:
+    """Tell who made the link that a secret was entered by it, works, and is in use from now on."""
+    tenant, name = link.tenant.name, link.registration.name
+    ends = f"It ends on {ladder.day_of(ends_at)}." if ends_at else "When it ends is not known."
+    text = (
+        f"{tenant}: a client secret for “{name}” was entered by link {link.pk}. Microsoft takes it, and it is the "
+        f"current one from now on. {ends}\n\n"
+        "Products that sign in with this registration need it too: export it for them.\n\n"
+        f"{_page_of(link)}\n"
+    )
+    _tell_operators(link, Mail.Kind.SECRET, f"{tenant}: a new client secret works", text)
 
 
 def tell_of_mismatch(attempt: ConsentAttempt) -> None:

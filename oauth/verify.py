@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants.fault_points import maybe_crash
 from tenants.models import AppRegistration, Credential, Event
 
-from . import application, configuration, consented, directories, in_entra
+from . import application, configuration, consented, directories, in_entra, mails
 from .errors import EntraRefused
 from .graph import GraphClient
 from .health import (
@@ -232,6 +232,8 @@ class _Work:
                     changes={"client secret": "changed"},
                 )
                 self._asked = _Asked.of(self.registration, credential)
+                if self.verification.link:
+                    mails.tell_of_secret(self.verification.link, credential.ends_at)
             self._tell(verdict)
             maybe_crash("verify.signing_in")
         self._signed_in = verdict

@@ -43,6 +43,7 @@ class Mail(Outgoing):
         APPROVED = "approved", "notice of an approval"
         MISMATCH = "mismatch", "notice of another account"
         DISCONNECTED = "disconnected", "confirmation of an end"
+        SECRET = "secret", "notice of a secret drop"  # noqa: S105
 
     link = models.ForeignKey(Link, on_delete=models.PROTECT, related_name="mails")
     kind = models.CharField(max_length=20, choices=Kind.choices)

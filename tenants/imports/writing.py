@@ -10,6 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants import clouds
 from tenants.fault_points import maybe_crash
 from tenants.models import AppRegistration, Credential, Event, Import, ImportRow, RedirectURI, ScopeSelection
+from tenants.models.credential import start_of
 from tenants.signals import secrets_imported
 
 from .cells import is_to_come

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from oauth import secret_drop
-from oauth.models import Link, Verification
+from oauth.models import Link, Mail, Verification
 from oauth.secret_drop import MOST_TRIES
 from oauth.tasks import verify
 from tenants.models import AppRegistration, Credential, Event
@@ -100,6 +100,18 @@ def test_what_was_entered_is_shown_to_nobody(client, world, draft, link, caplog,
     told = [wrong.content.decode(), page(client, link), caplog.text, str(list(Event.objects.values()))]
     told += [str(list(Verification.objects.values())), str(list(AppRegistration.objects.values()))]
     assert not [text for text in told if value in text]
+
+
+def test_whoever_made_the_link_gets_one_mail_once_it_works(client, world, draft, link) -> None:
+    enter(client, link, filled(world, secret=make_secret()))
+    try_it(link)
+    assert not Mail.objects.exists()
+    enter(client, link, filled(world))
+    try_it(link)
+    mail = Mail.objects.get()
+    assert (mail.link, mail.kind, mail.address) == (link, "secret", "ops@example.com")
+    assert draft.name in mail.text
+    assert world.secret["value"] not in mail.text
 
 
 def test_history_says_who_entered_what_but_the_secret(client, world, draft, link) -> None:

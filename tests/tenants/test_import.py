@@ -205,7 +205,10 @@ def test_those_with_a_new_secret_are_told_to_whoever_tries_them(client, tenant) 
         client, check(client, row(), row(name="With", client_secret=make_secret(), secret_ends_on=NEXT_YEAR))
     )
     secrets_imported.disconnect(hear)
-    assert heard == [([AppRegistration.objects.get(name="With").pk], done.created_by)]
+    stored = AppRegistration.objects.get(name="With")
+    assert heard == [([stored.pk], done.created_by)]
+    asked = Verification.objects.get()
+    assert (asked.registration, asked.asked_by, asked.finished_at) == (stored, done.created_by, None)
 
 
 def test_what_people_consented_to_is_met_and_stays(client, tenant) -> None:
