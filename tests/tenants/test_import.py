@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from oauth.models import Verification
 from tenants.models import AppRegistration, Credential, Event, Import, ImportRow, Tenant
 from tests.factories import (
     make_connection,
