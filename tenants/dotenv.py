@@ -5,7 +5,6 @@ the environment of the process that reads it is refused, for nobody can say it h
 """
 
 import re
-from collections.abc import Iterator
 from typing import NoReturn
 
 from django.views.decorators.debug import sensitive_variables
@@ -56,7 +55,6 @@ def assignment(name: str, value: str, *, plain: re.Pattern[str] = PLAIN) -> str:
     return f"{name}='{value}'"
 
 
-@sensitive_variables()
 def _why_not_in_quotes(value: str) -> str:
     if "'" in value:
         return "holds a single quote ('), which a value in single quotes cannot hold"
@@ -83,7 +81,7 @@ class _Reader:
         self._skip()
         while self._at < len(self._text):
             name = self._name()
-            self._values[name] = "".join(self._parts())
+            self._values[name] = self._value()
             self._skip()
         return self._values
 
@@ -107,23 +105,25 @@ class _Reader:
         self._at = found.end() + 1
         return name
 
-    def _parts(self) -> Iterator[str]:
-        """The pieces of the value that begins here, each read by the rules of its quotes."""
+    def _value(self) -> str:
+        """The value that begins here, in pieces that are each read by the rules of its quotes."""
+        # No generator: an error page hides variables by whose call they are under, and a generator forgets that.
+        value = ""
         if nothing := _NOTHING.match(self._text, self._at):
             self._at = nothing.end()
-            return
+            return value
         if self._text[self._at] in " \t":
             self._refuse("no space may stand between = and the value")
         while self._at < len(self._text) and self._text[self._at] != "\n":
             first = self._text[self._at]
             if first in self._QUOTED:
-                yield self._QUOTED[first](self)
+                value += self._QUOTED[first](self)
                 continue
-            yield self._bare()
+            value += self._bare()
             if self._text.startswith("#", self._at):
-                return  # a comment; right after a quote a # belongs to the value
+                break  # a comment; right after a quote a # belongs to the value
+        return value
 
-    @sensitive_variables()
     def _single(self) -> str:
         end = self._text.find("'", self._at + 1)
         if end < 0:
@@ -132,7 +132,6 @@ class _Reader:
         self._at = end + 1
         return value
 
-    @sensitive_variables()
     def _double(self) -> str:
         end = self._text.find('"', self._at + 1)
         while end >= 0 and self._text[end - 1] == "\\" and self._text[end - 2] != "\\":
@@ -144,7 +143,6 @@ class _Reader:
         self._at = end + 1
         return value
 
-    @sensitive_variables()
     def _bare(self) -> str:
         start, pieces = self._at, []
         while plain := _BARE.match(self._text, self._at):
@@ -161,7 +159,6 @@ class _Reader:
         self._at = end
         return expanded
 
-    @sensitive_variables()
     def _parenthesis(self) -> str:
         """What stands from a $( to the parenthesis that closes it, whatever quotes are in it."""
         depth, position = 0, self._at
@@ -178,13 +175,11 @@ class _Reader:
 
     # What a $ makes of a value
 
-    @sensitive_variables()
     def _expanded(self, value: str) -> str:
         if "$" in value:
             value = _REFERENCE.sub(self._referred, self._without_commands(value))
         return value.replace("\\\\", "\\")
 
-    @sensitive_variables()
     def _without_commands(self, value: str) -> str:
         at = value.find("$(")
         while at >= 0:
@@ -199,7 +194,6 @@ class _Reader:
 
     _QUOTED = {"'": _single, '"': _double}
 
-    @sensitive_variables()
     def _referred(self, found: re.Match[str]) -> str:
         name, default = found["name"] or "", found["default"] or ""
         if len(found["backslashes"]) % 2:

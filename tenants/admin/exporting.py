@@ -201,13 +201,16 @@ def _taken(request: HttpRequest, form: ExportForm, rows: list[AppRegistration]) 
 
 @sensitive_variables()
 def _download(found: exports.Exported, key: str) -> HttpResponse:
-    """The file; where there are several, or some registrations have none, all of it in an archive."""
+    """The file; where there are several, or some registrations have none, all of it in an archive.
+
+    That no cache keeps it is what admin_view() sees to, for every page of the admin.
+    """
     if len(found.files) == 1 and not found.refused:
         [file] = found.files
         name, content, kind = file.name, file.text.encode(), "text/plain; charset=utf-8"
     else:
         name, content, kind = f"tenantry-{key}.zip", _archive(found), "application/zip"
-    headers = {"Content-Disposition": str(content_disposition_header(True, name)), "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": str(content_disposition_header(True, name))}
     return HttpResponse(content, content_type=kind, headers=headers)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
-from django.views.decorators.debug import sensitive_variables
 
 from tenants.models import AppRegistration
 
@@ -65,7 +64,6 @@ def loaded(registrations: QuerySet[AppRegistration]) -> QuerySet[AppRegistration
     return registrations.select_related("tenant").prefetch_related("redirect_uris", "scope_selections", "credentials")
 
 
-@sensitive_variables()
 def export(registration: AppRegistration, dialect: Dialect, *, secret: bool = False, redirect_uri: str = "") -> Export:
     """One registration in this dialect. Raises CannotExport.
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
-from django.views.decorators.debug import sensitive_variables
-
 from tenants import scopes
 from tenants.scopes import CATALOGUE, GRAPH
 
@@ -19,7 +17,6 @@ NOT_ITS_OWN = (
 )
 
 
-@sensitive_variables()
 def write(values: Values) -> Export:
     warnings = list(_warnings(values))
     told = [
@@ -29,7 +26,6 @@ def write(values: Values) -> Export:
     return Export(values.title, (File(f"{values.stem}.aurinko.txt", text),), tuple(warnings))
 
 
-@sensitive_variables()
 def _where(values: Values) -> Iterator[str]:
     yield f"Aurinko. {values.headline}"
     yield ""

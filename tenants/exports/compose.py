@@ -1,7 +1,5 @@
 """The environment of a service in a Docker Compose file."""
 
-from django.views.decorators.debug import sensitive_variables
-
 from .export import Dialect, Export, File, comments
 from .values import Values
 from .variables import about_variables, variables
@@ -9,7 +7,6 @@ from .variables import about_variables, variables
 INDENT = " " * 6
 
 
-@sensitive_variables()
 def write(values: Values) -> Export:
     warnings = about_variables(values)
     lines = [f"{INDENT}{name}: {_scalar(value)}\n" for name, value in variables(values).items()]
@@ -18,7 +15,6 @@ def write(values: Values) -> Export:
     return Export(values.title, (File(f"{values.stem}.compose.yaml", text),), tuple(warnings))
 
 
-@sensitive_variables()
 def _scalar(value: str) -> str:
     """A YAML string in double quotes. Compose puts a variable where a $ stands, and a $ where $$ does."""
     return f'"{"".join(map(_character, value.replace("$", "$$")))}"'

@@ -7,8 +7,6 @@ is read, in Symfony's Dotenv 6.4, which it loads it with.
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from django.views.decorators.debug import sensitive_variables
-
 from tenants import dotenv
 from tenants.models import AppRegistration
 
@@ -44,14 +42,10 @@ PROCESS_WINS = (
 )
 
 
-@sensitive_variables()
 def write(values: Values) -> Export:
     uri = _client_uri(values)
     meant: dict[str, str] = {}
-    # No comprehensions where secrets are: each would be a frame of its own, which an error page shows.
-    blocks = []
-    for prefix in (OUTLOOK, OFFICE365):
-        blocks.append(_block(values, prefix, uri, meant))
+    blocks = [_block(values, prefix, uri, meant) for prefix in (OUTLOOK, OFFICE365)]
     warnings = list(_warnings(values, uri, quoted="'" in "".join(blocks)))
     text = "\n".join([comments([f"Cypht 2.x. {values.headline}", *warnings]), *blocks])
     _refuse_unless_read_as(values, text, meant)
@@ -66,7 +60,6 @@ def _takes(values: Values, prefix: str) -> bool:
     return audience != Audience.PERSONAL
 
 
-@sensitive_variables()
 def _block(values: Values, prefix: str, uri: str, meant: dict[str, str]) -> str:
     """The lines of one service, and what they shall be read as; where nothing is to be set, why not."""
     if not _takes(values, prefix):
@@ -90,10 +83,8 @@ def _block(values: Values, prefix: str, uri: str, meant: dict[str, str]) -> str:
         f"{prefix}REFRESH_URI": token,
     }
     meant |= settings
-    lines = comments([_heading(values, prefix)])
-    for name, value in settings.items():
-        lines += f"{_assignment(values, name, value)}\n"
-    return lines
+    lines = [f"{_assignment(values, name, value)}\n" for name, value in settings.items()]
+    return comments([_heading(values, prefix)]) + "".join(lines)
 
 
 def _heading(values: Values, prefix: str) -> str:
@@ -126,7 +117,6 @@ def _client_uri(values: Values) -> str:
     return uri
 
 
-@sensitive_variables()
 def _assignment(values: Values, name: str, value: str) -> str:
     try:
         return dotenv.assignment(name, value)
@@ -140,7 +130,6 @@ def _way_out(name: str) -> str:
     return "Choose another redirect URI."
 
 
-@sensitive_variables()
 def _refuse_unless_read_as(values: Values, text: str, meant: dict[str, str]) -> None:
     """Nothing is offered that Cypht would read as anything but what is stored here."""
     try:

@@ -2,8 +2,6 @@
 
 import re
 
-from django.views.decorators.debug import sensitive_variables
-
 from tenants import dotenv
 
 from .export import Dialect, Export, File, comments
@@ -14,19 +12,16 @@ from .variables import about_variables, variables
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 
 
-@sensitive_variables()
 def write(values: Values) -> Export:
     warnings = about_variables(values)
-    lines = ""
-    for name, value in variables(values).items():  # not as a comprehension: an error page would show what is in it
-        lines += f"{_assignment(values, name, value)}\n"
+    # A list, no generator: an error page hides variables by whose call they are under, and a generator forgets that.
+    lines = "".join([f"{_assignment(values, name, value)}\n" for name, value in variables(values).items()])
     if "'" in lines:
         warnings.append("docker run --env-file takes the quotes below as part of the values. Docker Compose does not.")
     text = comments([values.headline, *warnings]) + "\n" + lines
     return Export(values.title, (File(f"{values.stem}.env", text),), tuple(warnings))
 
 
-@sensitive_variables()
 def _assignment(values: Values, name: str, value: str) -> str:
     try:
         return dotenv.assignment(name, value, plain=PLAIN)

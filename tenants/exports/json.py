@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.views.decorators.debug import sensitive_variables
-
 from tenants import scopes
 
 from .export import Dialect, Export, File
@@ -15,14 +13,12 @@ from .values import Values
 FORMAT = 1  # goes up when something is renamed, removed or means something else; not when something is added
 
 
-@sensitive_variables()
 def write(values: Values) -> Export:
     warnings = tuple(values.about_secret())
     document = _document([_registration(values, warnings)], values.made_at)
     return Export(values.title, (File(f"{values.stem}.json", document),), warnings)
 
 
-@sensitive_variables()
 def together(exports: Sequence[Export]) -> Export:
     """One document that lists all of them."""
     documents = [json.loads(file.text) for export in exports for file in export.files]
@@ -32,7 +28,6 @@ def together(exports: Sequence[Export]) -> Export:
     return Export(f"{len(rows)} registrations", (File("registrations.json", text),), warnings)
 
 
-@sensitive_variables()
 def _registration(values: Values, warnings: tuple[str, ...]) -> dict[str, Any]:
     registration, cloud, tenant = values.registration, values.cloud, values.registration.tenant
     names = registration.scope_names
@@ -58,12 +53,10 @@ def _registration(values: Values, warnings: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-@sensitive_variables()
 def _document(registrations: list[dict[str, Any]], made_at: datetime) -> str:
     return _text({"format": FORMAT, "exported_at": _moment(made_at), "registrations": registrations})
 
 
-@sensitive_variables()
 def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.text import slugify
-from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds, scopes
 from tenants.fields import SecretUnreadable
@@ -124,7 +123,6 @@ class Values:
         return CannotExport(self.registration, reason, way_out)
 
 
-@sensitive_variables()
 def values_of(
     registration: AppRegistration, *, of_registered: bool = True, with_secret: bool = False, chosen_uri: str = ""
 ) -> Values:
@@ -159,7 +157,6 @@ def values_of(
     )
 
 
-@sensitive_variables()
 def _revealed(registration: AppRegistration, credential: Credential | None) -> str:
     """The one place where a secret leaves."""
     if credential is None or credential.value is None:

@@ -1,11 +1,8 @@
 """The environment variables that a registration comes to where no product has names of its own for them."""
 
-from django.views.decorators.debug import sensitive_variables
-
 from .values import Values
 
 
-@sensitive_variables()
 def variables(values: Values) -> dict[str, str]:
     """Name -> value, in the order to write them; of what there are several, with a space between them."""
     registration, cloud = values.registration, values.cloud

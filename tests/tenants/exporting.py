@@ -1,9 +1,12 @@
 """Registrations that can be exported, and their exports."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.test import RequestFactory
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
 from tenants.exports import DIALECTS, Export, exportable
 from tenants.exports import export as export_one
@@ -55,3 +58,16 @@ def end(registration: AppRegistration, days: float) -> AppRegistration:
     """Its client secret ends in so many days."""
     registration.credentials.current().update(ends_at=timezone.now() + timedelta(days=days))
     return fresh(registration)
+
+
+def error_page(raises: Callable[[], Any]) -> str:
+    """What Django would show of the error, with every variable of every function on the way."""
+    try:
+        raises()
+    except Exception as problem:
+        trace = (
+            problem.__traceback__.tb_next if problem.__traceback__ else None
+        )  # without this function's own variables
+        report = ExceptionReporter(RequestFactory().get("/"), type(problem), problem, trace)
+        return str(report.get_traceback_html() + report.get_traceback_text())
+    raise AssertionError("There was no error.")

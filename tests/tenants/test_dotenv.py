@@ -1,5 +1,7 @@
 """Reading a .env as Symfony does, held against a second implementation of its rules; and writing what it reads back."""
 
+from functools import partial
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from tenants.dotenv import BadDotenv, Unwritable, assignment, read
 from tests.canary import find
 from tests.factories import make_secret
+from tests.tenants.exporting import error_page
 from tests.tenants.symfony_dotenv import CommandError, Dotenv, FormatError
 
 # What the rules turn on, and little else, so that they meet often.
@@ -106,6 +109,14 @@ def test_no_error_tells_anything_of_what_is_there(text: str) -> None:
     with pytest.raises(BadDotenv) as caught:
         read(text.format(secret))
     assert find({"secret": secret}, [("error", repr(caught.value).encode() + str(caught.value).encode())]) == []
+
+
+@pytest.mark.parametrize("text", ['A="{}$(id)"', "A={} {}", "A={}$B", "A='{}", "A={}$(id"])
+def test_no_error_page_shows_what_is_there(text: str) -> None:
+    secret = make_secret()
+    shown = error_page(partial(read, text.format(secret, secret)))
+    assert "_refuse" in shown
+    assert find({"secret": secret}, [("error page", shown.encode())]) == []
 
 
 @given(VALUES)

@@ -218,6 +218,7 @@ def test_no_name_breaks_out_of_a_comment() -> None:
     text = text_of(exported(app, "cypht"))
     assert load(text) == office365(app, LEFT_OUT, app.directory)
     assert {line[0] for line in text.splitlines() if line} == {"#", "O"}
+    assert text.startswith("# Cypht 2.x. x OFFICE365_CLIENT_URI=https://evil.example/ [2J# (Contoso OUTLOOK_CLIENT_ID=")
 
 
 def test_the_process_wins_over_the_file() -> None:

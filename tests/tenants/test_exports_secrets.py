@@ -1,7 +1,6 @@
 """The one door through which client secrets leave: who may, why, and what stands in the history before they are out."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ from cryptography.fernet import Fernet
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.test import RequestFactory
-from django.views.debug import ExceptionReporter
 
 from staff.models import User
 from tenants.exports import DIALECTS, CannotExport, Exported
@@ -19,7 +16,7 @@ from tenants.exports.handing_out import NoReason, export_with_secrets
 from tenants.models import AppRegistration, Event
 from tests.canary import find
 from tests.factories import make_operator, make_registration, make_secret, make_superuser, make_tenant
-from tests.tenants.exporting import REASON, exported, fresh, make_exportable, with_secret
+from tests.tenants.exporting import REASON, error_page, exported, fresh, make_exportable, with_secret
 
 pytestmark = pytest.mark.django_db
 
@@ -183,16 +180,6 @@ class Unsaved:
 
     def has_perm(self, name: str) -> bool:
         return True
-
-
-def error_page(raises: Callable[[], Any]) -> str:
-    """What Django would show of the error, with every variable of every function on the way."""
-    try:
-        raises()
-    except Exception as problem:
-        report = ExceptionReporter(RequestFactory().get("/"), type(problem), problem, problem.__traceback__)
-        return str(report.get_traceback_html() + report.get_traceback_text())
-    raise AssertionError("There was no error.")
 
 
 @pytest.mark.parametrize("key", ["cypht", "dotenv"])
