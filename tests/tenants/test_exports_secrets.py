@@ -8,14 +8,15 @@ import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.db.models.signals import pre_save
 
 from staff.models import User
 from tenants.exports import DIALECTS, CannotExport, Exported
 from tenants.exports.handing_out import NoReason, export_with_secrets
 from tenants.models import AppRegistration, Event
 from tests.canary import find
-from tests.factories import make_operator, make_registration, make_secret, make_superuser, make_tenant
+from tests.factories import make_operator, make_registration, make_secret, make_superuser
 from tests.tenants.exporting import REASON, error_page, exported, fresh, make_exportable, with_secret
 
 pytestmark = pytest.mark.django_db
@@ -113,12 +114,18 @@ def test_only_what_left_is_recorded() -> None:
 
 def test_nothing_leaves_that_cannot_be_recorded() -> None:
     first, second = make_exportable(), make_exportable()
-    second.tenant_id = 999_999  # a history entry about nobody, which the database refuses
-    second.tenant = make_tenant()
-    second.tenant.pk = None
+
+    def fail(instance: Event, **kwargs: Any) -> None:
+        if instance.subject_id == str(second.pk):
+            raise DatabaseError("The disk is full.")
+
     found: Any = None
-    with pytest.raises(ValueError, match="unsaved"):
-        found = take(make_superuser(), first, second)
+    pre_save.connect(fail, sender=Event)
+    try:
+        with pytest.raises(DatabaseError):
+            found = take(make_superuser(), first, second)
+    finally:
+        pre_save.disconnect(fail, sender=Event)
     assert found is None
     assert not Event.objects.exists()
 
