@@ -14,6 +14,7 @@ from tenants.scopes import CONTAINS, PERMISSION_IDS, permissions_listed
 
 from .http import GUID
 from .kinds import DRIFT, OURS_BY_KIND
+from .report import known_of
 from .signals import Seen
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
@@ -46,7 +47,8 @@ class Password:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        return cls(**{**stored, "starts_at": _moment(stored["starts_at"]), "ends_at": _moment(stored["ends_at"])})
+        moments = {name: _moment(stored.get(name)) for name in ("starts_at", "ends_at")}
+        return cls(**{"key_id": "", "hint": "", **known_of(cls, stored), **moments})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +98,11 @@ class InEntra:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        lists = ("redirect_uris", "permissions", "own", "others")
-        tuples = {name: tuple(stored[name]) for name in lists}
-        return cls(**{**stored, **tuples, "passwords": tuple(map(Password.of, stored["passwords"]))})
+        """As it was kept, by whichever version of this program."""
+        tuples = {name: tuple(stored.get(name, ())) for name in ("redirect_uris", "permissions", "own", "others")}
+        passwords = tuple(map(Password.of, stored.get("passwords", ())))
+        unknown: dict[str, Any] = {"client_id": "", "name": "", "audience": "", "is_disabled": False}
+        return cls(**{**unknown, **known_of(cls, stored), **tuples, "passwords": passwords})
 
     def password(self, key_id: Any) -> Password | None:
         return next((password for password in self.passwords if password.key_id == str(key_id)), None)

@@ -1,7 +1,7 @@
 """What a verification tells: its steps, each with what was seen, what to do and who must act. Kept as JSON."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from .errors import EntraRefused
@@ -64,12 +64,18 @@ class Step:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
-        """As it was kept."""
+        """As it was kept, by whichever version of this program."""
         lists = {name: tuple(stored.get(name, ())) for name in ("codes", "notes")}
-        return cls(**{**stored, **lists})
+        return cls(**{"key": "", "state": SKIPPED, "seen": "", **known_of(cls, stored), **lists})
 
     def kept(self) -> dict[str, Any]:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def known_of(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands there under names that this dataclass has today."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
 
 
 def failed(key: str, seen: Seen, **more: Any) -> Step:

@@ -228,6 +228,16 @@ def test_who_may_not_read_itself_is_told_on_the_page(admin, world):
     assert "may not read itself" in page_of(admin, world.registration)
 
 
+def test_what_another_version_kept_is_shown_as_far_as_it_is_known(admin, world):
+    steps = [{"key": "configuration", "state": "failed", "seen": "It was so.", "colour": "red"}, {"key": "gone"}]
+    in_entra = {"client_id": world.registration.client_id, "name": "As it was", "passwords": [{"shape": "round"}]}
+    made = ask(world.registration)
+    changes = {"steps": steps, "in_entra": in_entra, "outcome": "failed", "finished_at": timezone.now()}
+    Verification.objects.filter(pk=made.pk).update(**changes)
+    assert "It was so." in text_of(report_of(admin, made))
+    assert "As it was" in page_of(admin, world.registration)
+
+
 # Who may
 
 
