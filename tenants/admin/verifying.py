@@ -225,6 +225,7 @@ def _lines(text: str) -> Any:
 
 def _same(each: Property) -> Any:
     shown = badge(*SAMENESS[each.sameness])
-    if each.missing:
-        return stacked(shown, format_html("missing there: {}", ", ".join(each.missing)))
-    return stacked(shown, format_html("besides: {}", ", ".join(each.extra))) if each.extra else shown
+    words, names = ("missing there", each.missing) if each.missing else ("besides", each.extra)
+    if not names:
+        return shown
+    return stacked(shown, format_html('<div class="change">{}: {}</div>', words, ", ".join(names)))
