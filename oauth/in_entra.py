@@ -26,7 +26,7 @@ OF_THE_APPLICATION = {
     "7ab1d382-f21e-4acd-a863-ba3e13f7da61": "Directory.Read.All",
     "81b4724a-58aa-41c1-8a55-84ef97466587": "DelegatedPermissionGrant.Read.All",
 }
-LONGEST = 200
+LONGEST = 500  # a redirect URI has 256 characters at most
 
 Sameness = Literal["same", "more", "different"]
 

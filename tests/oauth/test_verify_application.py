@@ -1,6 +1,6 @@
 """Verify: what Entra has of the application, where it may read itself, and how the two sides compare."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,9 @@ import time_machine
 from django.utils import timezone
 
 from monitoring.models import Finding
+from oauth import application
+from oauth.in_entra import InEntra
+from oauth.listed_secrets import Matches
 from oauth.models import Verification
 from tenants.models import AppRegistration, Credential, Event, RedirectURI, ScopeSelection
 from tests.oauth.verifying import report, set_up, states, step, sync
@@ -240,3 +243,51 @@ def test_what_could_not_be_read_is_not(world):
     with time_machine.travel(timezone.now() + timedelta(hours=24)):
         Verification.objects.sync_again([world.registration])
     assert Verification.objects.count() == 1
+
+
+def test_the_longest_address_entra_takes_is_read_to_its_end(read):
+    uri = f"https://mail.example.com/{'a' * (256 - len('https://mail.example.com/'))}"
+    RedirectURI.objects.create(registration=read.registration, use="product", uri=uri)
+    read.microsoft.set_redirect_uris(read.app["client_id"], read.registration.uris_to_register)
+    assert states(report(AppRegistration.objects.get()))["redirect_uris"] == "ok"
+
+
+def test_what_graph_would_never_say_is_read_as_nothing():
+    junk = {
+        "web": [],
+        "requiredResourceAccess": [{"resourceAccess": 7}, 5],
+        "passwordCredentials": "x",
+        "isDisabled": 1,
+    }
+    there = InEntra.read({**junk, "displayName": None, "keyCredentials": {"a": 1}})
+    assert (there.name, there.redirect_uris, there.permissions, there.passwords) == ("", (), (), ())
+    assert not there.is_disabled
+    assert InEntra.of(there.kept()) == there
+
+
+def test_moments_of_graph_have_up_to_seven_digits():
+    secret = {
+        "keyId": "1B2C3D4E-0000-0000-0000-000000000000",
+        "hint": "abcd",
+        "endDateTime": "2027-01-31T10:00:00.1234567Z",
+    }
+    password = InEntra.read({"passwordCredentials": [secret, {"keyId": "no ID"}]}).passwords[0]
+    assert password.ends_at == datetime(2027, 1, 31, 10, 0, 0, 123456, UTC)
+    assert (password.key_id, password.hint) == ("1b2c3d4e-0000-0000-0000-000000000000", "abc")
+
+
+def test_one_that_is_switched_off_in_entra_fails(read):
+    there = InEntra.read(read.microsoft.manifest(read.app["client_id"]) | {"isDisabled": True})
+    parts = {
+        part.key: part for part in application.parts(read.registration, current(), there, Matches({}, frozenset()))
+    }
+    assert parts["enabled"].state == "failed"
+
+
+def test_one_entra_does_not_know_any_more_fails_and_one_of_another_directory_is_passed_over(world):
+    world.microsoft.owns_itself(world.app["client_id"])
+    world.microsoft.set_fault("Request_ResourceNotFound", grant_type="graph")
+    assert states(report(world.registration))["application"] == "failed"
+    AppRegistration.objects.update(audience="AzureADMultipleOrgs")
+    told = step(report(world.registration), "application")
+    assert (told["state"], told["graph"]) == ("skipped", "Request_ResourceNotFound")
