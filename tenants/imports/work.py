@@ -64,7 +64,8 @@ def _check(upload: Import) -> None:
 def _keep(upload: Import, rows: list[ImportRow]) -> bool:
     """Store what was found of these rows, and how far the check is. Short, so that others may write in between."""
     with transaction.atomic():
-        if not upload.keep(seen=upload.rows.exclude(outcome="").count() + len(rows)):
+        seen = upload.rows.exclude(outcome="").count() + len(rows)
+        if not upload.keep(seen=seen, tries=0):  # what gets on is not given up, however often it is interrupted
             return False
         for row in rows:
             row.save(update_fields=JUDGED)
