@@ -1,5 +1,6 @@
 """Verify: what Entra has of the application, where it may read itself, and how the two sides compare."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from monitoring.models import Finding
 from oauth import application
 from oauth.in_entra import InEntra
-from oauth.listed_secrets import Matches
+from oauth.listed_secrets import Matches, take_over
 from oauth.models import Verification
 from tenants.models import AppRegistration, Credential, Event, RedirectURI, ScopeSelection
 from tests.oauth.verifying import report, set_up, states, step, sync
@@ -291,3 +292,14 @@ def test_one_entra_does_not_know_any_more_fails_and_one_of_another_directory_is_
     AppRegistration.objects.update(audience="AzureADMultipleOrgs")
     told = step(report(world.registration), "application")
     assert (told["state"], told["graph"]) == ("skipped", "Request_ResourceNotFound")
+
+
+def test_a_list_that_lags_behind_marks_none_that_has_just_signed_in_and_what_comes_back_is_back(read):
+    there = InEntra.of(sync(read.registration).in_entra)
+    lagging = replace(there, passwords=())
+    take_over(read.registration, lagging, current(), None)
+    assert current().removed_at is None
+    take_over(read.registration, lagging, None, None)
+    assert current().removed_at is not None
+    take_over(read.registration, there, None, None)
+    assert current().removed_at is None
