@@ -84,9 +84,11 @@ def _is_as_shown(situation: Situation, row: ImportRow, stored: dict[int, AppRegi
     met = situation.stored_for(row.cells)
     if (met.pk if met else None) != row.registration_id or situation.is_taken(row.cells):
         return False
-    if row.cells.get("tenant") and situation.tenant_named(row.cells["tenant"]) is None:
-        return False
     tenant = row.plan["tenant"]
+    if row.cells.get("tenant"):
+        named = situation.tenant_named(row.cells["tenant"])
+        if named is None or named.pk != tenant:
+            return False
     if tenant is None and not situation.sees_platform:
         return False
     if tenant is not None and (tenant not in situation.tenants or situation.tenants[tenant].suspended_at):

@@ -140,6 +140,20 @@ def test_a_writer_that_was_too_slow_writes_nothing(client, tenant, at_point) -> 
     assert AppRegistration.objects.count() == Event.objects.count() == 3
 
 
+def test_a_writer_that_was_too_slow_does_not_write_what_was_not_asked_for(client, tenant, at_point) -> None:
+    stored = make_registration(tenant, name="Old")
+    taken = check(client, row(name="New", client_id=stored.client_id))
+    press(client, taken)
+
+    def another_finds_it_overtaken() -> None:
+        AppRegistration.objects.update(alert_emails=["meanwhile@example.com"])
+        assert turn(taken).state == Import.State.CHECKED
+
+    at_point("import.claimed", another_finds_it_overtaken)
+    work.carry_on(taken.pk)
+    assert AppRegistration.objects.get().name == "Old"
+
+
 def test_what_kills_every_worker_is_given_up_and_shredded(client, tenant, at_point) -> None:
     taken = upload(client, as_csv(*many(1)))
     for _ in range(Import.MOST_TRIES):
@@ -248,7 +262,7 @@ def test_what_was_registered_meanwhile_is_met_then(client, tenant) -> None:
     given = row()
     taken = check(client, given)
     make_registration(tenant, client_id=given["client_id"])
-    changed_meanwhile(client, taken)
+    assert "row 2." in changed_meanwhile(client, taken)
     assert counts(taken) == {"changed": 1}
 
 
@@ -256,7 +270,7 @@ def test_what_another_tenant_registered_meanwhile_is_in_use(client, tenant) -> N
     given = row(client_secret=make_secret(), secret_ends_on=NEXT_YEAR)
     taken = check(client, given)
     make_registration(client_id=given["client_id"])
-    changed_meanwhile(client, taken)
+    assert "row 2." in changed_meanwhile(client, taken)
     assert [words for _, _, words in errors(taken)] == ["This application (client) ID is already in use in this cloud."]
     assert not taken.rows.filter(secret__isnull=False).exists()
 
@@ -276,6 +290,16 @@ def test_a_tenant_that_was_suspended_or_archived_meanwhile_gets_nothing(client, 
         changed_meanwhile(client, taken)
         assert counts(taken) == {"wrong": 1}
         Tenant.objects.update(suspended_at=None, archived_at=None)
+
+
+def test_a_tenant_that_is_called_otherwise_meanwhile_is_not_meant(client, tenant) -> None:
+    other = make_tenant("Fabrikam", slug="fabrikam")
+    client.force_login(make_operator(tenants=(tenant, other)))
+    taken = check(client, row(tenant="contoso"))
+    Tenant.objects.filter(pk=tenant.pk).update(slug="old", name="Old")
+    Tenant.objects.filter(pk=other.pk).update(slug="contoso")
+    changed_meanwhile(client, taken)
+    assert taken.rows.get().plan["tenant"] == other.pk
 
 
 def test_an_archived_registration_is_not_changed(client, tenant) -> None:
@@ -321,12 +345,12 @@ def test_who_no_longer_sees_the_platform_changes_nothing_shared(client) -> None:
     operator = make_operator(platform=True)
     client.force_login(operator)
     stored = make_registration(shared=True)
-    taken = check(
-        client, row(tenant="", audience="multi", client_id=stored.client_id), row(tenant="", audience="multi")
-    )
+    new = check(client, row(tenant="", audience="multi"))
+    change = check(client, row(tenant="", audience="multi", client_id=stored.client_id))
     operator.user_permissions.clear()
-    changed_meanwhile(client, taken)
-    assert counts(taken) == {"wrong": 2}
+    for taken in (new, change):
+        changed_meanwhile(client, taken)
+        assert counts(taken) == {"wrong": 1}
 
 
 def test_who_may_no_longer_change_changes_nothing(client, tenant) -> None:
