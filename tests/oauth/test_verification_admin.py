@@ -115,27 +115,31 @@ def test_with_the_broker_down_what_waits_is_put_off_all_the_same(threaded_world,
     assert report(threaded_world.registration).next_at is not None
 
 
-def test_a_new_secret_is_verified_at_once(admin, world, django_capture_on_commit_callbacks):
-    registration = world.registration
-    form = {
-        "tenant": registration.tenant_id,
-        "name": registration.name,
-        "cloud": registration.cloud,
-        "audience": registration.audience,
-        "directory": registration.directory,
-        "client_id": registration.client_id,
-        "scopes": ["Mail.ReadOnly"],
-        "secret": world.microsoft.add_secret(world.app["client_id"])["value"],
-        "secret_ends_on": f"{timezone.now() + timedelta(days=90):%Y-%m-%d}",
-    }
-    with django_capture_on_commit_callbacks():
-        response = admin.post(f"{REGISTRATIONS}{registration.pk}/change/", form, follow=True)
-    assert Verification.objects.filter(registration=registration, credential=None).count() == 1
+def form_of(registration: AppRegistration, secret: str = "", **more: Any) -> dict[str, Any]:
+    """The registration's form as it stands, with a new client secret if one is given."""
+    ends_on = f"{timezone.now() + timedelta(days=90):%Y-%m-%d}" if secret else ""
+    names = ("name", "cloud", "audience", "directory", "client_id")
+    stands = {name: getattr(registration, name) for name in names}
+    return {**stands, "scopes": ["Mail.ReadOnly"], "secret": secret, "secret_ends_on": ends_on, **more}
+
+
+def test_a_new_secret_is_verified_at_once(admin, world):
+    registration, secret = world.registration, world.microsoft.add_secret(world.app["client_id"])["value"]
+    page = f"{REGISTRATIONS}{registration.pk}/change/"
+    response = admin.post(page, form_of(registration, secret), follow=True)
+    made = Verification.objects.get(registration=registration, credential=None)
     assert "is being verified" in text_of(response)
-    form |= {"secret": "", "secret_ends_on": "", "name": "Another name"}
-    turn(Verification.objects.get())
-    admin.post(f"{REGISTRATIONS}{registration.pk}/change/", form)
+    turn(made)
+    admin.post(page, form_of(registration, name="Another name"))
     assert Verification.objects.count() == 1
+
+
+def test_a_new_secret_of_a_suspended_tenant_is_kept_and_not_tried(admin, world):
+    type(world.registration.tenant).objects.update(suspended_at=timezone.now())
+    secret = world.microsoft.add_secret(world.app["client_id"])["value"]
+    admin.post(f"{REGISTRATIONS}{world.registration.pk}/change/", form_of(world.registration, secret))
+    assert Credential.objects.current().get().hint == secret[:3]
+    assert not Verification.objects.exists()
 
 
 # The report

@@ -181,6 +181,15 @@ def test_after_one_that_was_refused_it_is_not(world):
     assert not Verification.objects.filter(kind="sync").exists()
 
 
+def test_one_that_is_being_verified_anyhow_is_not_read_twice(world):
+    set_up(world)
+    report(world.registration)
+    Verification.objects.update(sync_after=timezone.now())
+    ask(world.registration)
+    Verification.objects.sync_again([world.registration])
+    assert not Verification.objects.filter(kind="sync").exists()
+
+
 def test_what_may_not_be_read_any_more_is_not_asked_for_every_night(world):
     set_up(world)
     report(world.registration)
