@@ -8,6 +8,8 @@ from tenants.setup.steps import Known
 from .models import AdminGrant, Verification
 from .report import FAILED, NOT_YET, OK
 
+LOOKED_BACK = 10  # a nightly comparison leaves the administrator's consent out
+
 
 def known_of(registration: AppRegistration) -> Known:
     """What ticks the steps of its setup."""
@@ -23,10 +25,16 @@ def known_of(registration: AppRegistration) -> Known:
 
 
 def _seen_in_entra(registration: AppRegistration) -> dict[str, bool]:
-    """Of each step of the last finished verification that came to a verdict, whether it was well."""
-    last = Verification.objects.filter(registration=registration, finished_at__isnull=False).first()
-    steps = last.steps if last else []
-    return {step["key"]: step["state"] == OK for step in steps if step["state"] in (OK, FAILED, NOT_YET)}
+    """Of each step that the last verifications of this application came to a verdict on, whether it was well."""
+    seen: dict[str, bool] = {}
+    finished = Verification.objects.filter(registration=registration, finished_at__isnull=False)
+    for one in finished[:LOOKED_BACK]:
+        if one.in_entra.get("client_id", registration.client_id) != registration.client_id:
+            break  # what is older is of another application
+        for step in one.steps:
+            if step["state"] in (OK, FAILED, NOT_YET):
+                seen.setdefault(step["key"], step["state"] == OK)
+    return seen
 
 
 def _is_approved(registration: AppRegistration) -> bool:

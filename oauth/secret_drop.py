@@ -49,6 +49,11 @@ class Drop:
     verification: Verification | None = None
 
     @property
+    def is_under_way(self) -> bool:
+        """Is Microsoft still asked? A secret that works may be followed by what else is seen in Entra."""
+        return self.verification is not None and self.verification.finished_at is None
+
+    @property
     def takes_more(self) -> bool:
         return self.state in (State.OPEN, State.SPREADING, State.REFUSED)
 
@@ -63,12 +68,12 @@ def drop_of(link: Link) -> Drop:
     last = tries.select_related("credential").first()
     if last is None:
         return Drop(State.OPEN if link.uses < link.max_uses else State.OVER)
+    if last.has_signed_in:
+        return Drop(State.WORKS, last)
     if last.finished_at is None:
         is_spreading = any(step["key"] == SIGN_IN and step["state"] == WAITING for step in last.steps)
         can_be_mended = is_spreading and tries.count() < MOST_TRIES
         return Drop(State.SPREADING if can_be_mended else State.CHECKING, last)
-    if last.has_signed_in:
-        return Drop(State.WORKS, last)
     if last.outcome == Verification.Outcome.UNANSWERED:
         return Drop(State.UNANSWERED, last)
     return Drop(State.REFUSED if tries.count() < MOST_TRIES else State.OVER, last)

@@ -110,7 +110,7 @@ def _outcome(request: HttpRequest, link: Link, found: Drop) -> HttpResponse:
         still_wrong=[step.key for step in seen if step.state == FAILED],
         credential=found.verification.credential if found.verification else None,
     )
-    if found.state in (State.CHECKING, State.SPREADING):
+    if found.is_under_way:
         response.headers["Refresh"] = str(REFRESH)
     return response
 

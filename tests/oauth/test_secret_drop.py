@@ -81,6 +81,15 @@ def test_the_page_refreshes_itself_only_while_microsoft_is_asked(client, world, 
     assert "Refresh" not in client.get(address).headers
 
 
+def test_a_secret_that_works_is_said_while_the_rest_is_still_looked_at(client, world, link) -> None:
+    enter(client, link, filled(world))
+    steps = [{"key": "sign_in", "state": "ok", "seen": ""}]
+    Verification.objects.filter(link=link).update(steps=steps, started_at=timezone.now())
+    answer = client.get(f"/connect/{link.public_id}/")
+    assert "Microsoft takes the secret" in text_of(answer)
+    assert answer.headers["Refresh"]
+
+
 def test_it_is_good_once(client, world, draft, link) -> None:
     enter(client, link, filled(world))
     try_it(link)
