@@ -47,6 +47,14 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         asked_by = by if getattr(by, "pk", None) else None
         return self.create(registration=registration, credential=credential, link=link, asked_by=asked_by, kind=kind)
 
+    def secret_to_try(self, registration: AppRegistration) -> Credential | None:
+        """A proposed secret that Microsoft gave no verdict on yet; None where the current one is to be tried."""
+        proposed = Credential.objects.filter(registration=registration, slot=Credential.Slot.NEXT).first()
+        if proposed is None:
+            return None
+        judged = [Verification.Outcome.OK, Verification.Outcome.FAILED]
+        return None if self.filter(credential=proposed, outcome__in=judged).exists() else proposed
+
     def unfinished(self) -> Self:
         return self.filter(finished_at=None)
 

@@ -36,9 +36,12 @@ SAMENESS = {"same": (GOOD, "the same"), "more": (QUIET, "more in Entra"), "diffe
 
 
 def start_verification(request: HttpRequest, registration: AppRegistration, kind: str = Kind.WHOLE) -> Verification:
-    """One of this registration with the secret it has now: a new one, or the one that is about to begin."""
+    """One of this registration with the secret it has now, or with one that a drop left untried: a new verification,
+    or the one that is about to begin.
+    """
     with transaction.atomic():
-        made = Verification.objects.ask(registration, by=request.user, kind=kind)
+        credential = Verification.objects.secret_to_try(registration) if kind == Kind.WHOLE else None
+        made = Verification.objects.ask(registration, credential=credential, by=request.user, kind=kind)
         ring_verify(made)
         history.record(request, registration, f"{made.get_kind_display()} asked for")
     return made

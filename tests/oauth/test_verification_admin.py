@@ -15,7 +15,7 @@ from config.celery import app as celery
 from monitoring.models import Sweep
 from oauth.models import Verification
 from tenants.models import AppRegistration, Credential, Event
-from tests.factories import make_credential, make_operator, make_registration, make_superuser, make_tenant
+from tests.factories import make_credential, make_operator, make_registration, make_secret, make_superuser, make_tenant
 from tests.oauth.consenting import text_of
 from tests.oauth.verifying import ask, report, set_up, sync, turn
 
@@ -52,6 +52,17 @@ def test_the_button_makes_a_row_rings_and_leads_to_the_report(admin, world, rung
     assert ("oauth.tasks.verify", (made.pk,)) in rung
     assert (made.kind, made.asked_by.is_superuser) == ("whole", True)
     assert Event.objects.filter(verb="verification asked for").count() == 1
+
+
+@pytest.mark.parametrize(("outcome", "is_tried"), [("", True), ("unanswered", True), ("failed", False)])
+def test_the_button_tries_a_dropped_secret_that_microsoft_gave_no_verdict_on(admin, world, outcome, is_tried):
+    dropped = Credential.objects.propose(world.registration, make_secret(), timezone.now() + timedelta(days=9))
+    if outcome:
+        before = {"credential": dropped, "outcome": outcome, "finished_at": timezone.now()}
+        Verification.objects.create(registration=world.registration, **before)
+    press(admin, world.registration)
+    asked = Verification.objects.unfinished().get()
+    assert asked.credential == (dropped if is_tried else None)
 
 
 def test_sync_is_a_button_of_its_own(admin, world):
