@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from sandbox.things import App
 from sandbox.typed import BadInput
 
-# signInAudience -> the account types, as the portal words them
+# signInAudience -> the account types, as the portal words them today
 AUDIENCES = {
-    "AzureADMyOrg": "Accounts in this organizational directory only (Single tenant)",
-    "AzureADMultipleOrgs": "Accounts in any organizational directory (Any Microsoft Entra ID tenant - Multitenant)",
-    "AzureADandPersonalMicrosoftAccount": (
-        "Accounts in any organizational directory (Any Microsoft Entra ID tenant - Multitenant)"
-        " and personal Microsoft accounts (e.g. Skype, Xbox)"
-    ),
-    "PersonalMicrosoftAccount": "Personal Microsoft accounts only",
+    "AzureADMyOrg": "Single tenant only",
+    "AzureADMultipleOrgs": "Multiple Entra ID tenants",
+    "AzureADandPersonalMicrosoftAccount": "Any Entra ID Tenant + Personal Microsoft accounts",
+    "PersonalMicrosoftAccount": "Personal accounts only",
 }
 PERSONAL_AUDIENCES = ("AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 LONGEST_URI = 256

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandbox import app_rules
 from tests.canary import find
 from tests.e2e.conftest import Person
 from tests.e2e.operator import Admin
@@ -15,7 +16,7 @@ from tests.microsoft import Microsoft
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.parametrize("site", ["http"], indirect=True)]
 
 PRODUCT = "https://mail.birch.example/"
-AUDIENCES = {"Single tenant only": "AzureADMyOrg"}
+AUDIENCES = {words: audience for audience, words in app_rules.AUDIENCES.items()}
 ENDS = (date.today() + timedelta(days=180)).isoformat()
 
 

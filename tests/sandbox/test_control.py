@@ -145,7 +145,7 @@ def test_an_app_tells_its_ids_and_its_account_types_in_the_portals_words(contoso
     html = fetch(contoso, "/control/apps/").data.decode()
     for text in (app["client_id"], app["object_id"], contoso.directory):
         assert f"<code>{text}</code>" in html
-    assert "<dd>Accounts in any organizational directory (Any Microsoft Entra ID tenant - Multitenant)</dd>" in html
+    assert "<dd>Multiple Entra ID tenants</dd>" in html
 
 
 def boxes(html):
@@ -249,7 +249,7 @@ def test_the_manifest_on_the_page_can_be_saved_as_it_stands(contoso):
         (
             "set_app",
             {"client_id": "{client_id}", "name": "Contoso Post", "audience": "PersonalMicrosoftAccount"},
-            "The app is called Contoso Post now, and is for: Personal Microsoft accounts only.",
+            "The app is called Contoso Post now, and is for: Personal accounts only.",
         ),
         (
             "set_manifest",
