@@ -27,7 +27,7 @@ _ENV_LINE = re.compile(r"(?:export[ \t]+)?_?[A-Za-z][A-Za-z0-9_]*=")
 _SAYS_SEPARATOR = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)
 _LIKE_A_SECRET = re.compile(r"[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{20,}")  # the shape of Entra's client secrets
 # What may be quoted of a first row that was meant to hold names: where it holds values, one of them may be a secret.
-_LIKE_A_NAME = re.compile(r"[A-Za-z][A-Za-z_ ()-]{0,39}")
+_LIKE_A_NAME = re.compile(r"[A-Za-z][A-Za-z_ ()-]{0,23}")
 _SAVE_AS = "In a spreadsheet, choose “CSV UTF-8” when saving."
 
 

@@ -97,20 +97,21 @@ def test_what_is_not_looked_after_is_not_verified(admin, db, state):
 
 @pytest.fixture
 def no_broker(tmp_path: Path) -> Iterator[None]:
-    """Where bells are put, nothing can be put."""
+    """Where bells are put, nothing can be put, whichever broker it is otherwise."""
 
-    def move_to(options: Any) -> None:
-        celery.conf.broker_transport_options = options
+    def move_to(url: str, options: Any) -> None:
+        celery.conf.update(broker_url=url, broker_write_url=url, broker_transport_options=options)
         celery.amqp._producer_pool = None
         pools.reset()
 
-    before = celery.conf.broker_transport_options
+    before = (celery.conf.broker_write_url, celery.conf.broker_transport_options)
     (tmp_path / "file").touch()
-    move_to(dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), str(tmp_path / "file" / "queue")))
+    folders = dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), str(tmp_path / "file" / "queue"))
+    move_to("files://localhost//", folders)
     with pytest.raises(OSError, match="queue"):
         celery.send_task("nothing")
     yield
-    move_to(before)
+    move_to(*before)
 
 
 def test_with_the_broker_down_the_row_stands_and_the_page_does_not_fail(client, threaded_world, no_broker):
