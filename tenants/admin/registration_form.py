@@ -16,7 +16,7 @@ from tenants.sealed_forms import SealedInput
 
 from .display import day
 from .forms import WholeRowForm
-from .scope_boxes import ScopeBoxes
+from .scope_boxes import ScopesField
 
 LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
 
@@ -46,13 +46,7 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         "Without a new Value this corrects the end date of the stored one.",
         error_messages={"invalid": "This is not a day. Enter it as year-month-day, for example 2027-01-31."},
     )
-    scopes = forms.MultipleChoiceField(
-        label="Scopes",
-        required=False,
-        choices=[(name, name) for name in scopes.CATALOGUE],
-        widget=ScopeBoxes,
-        error_messages={"invalid_choice": "“%(value)s” is not a scope of the catalogue."},
-    )
+    scopes = ScopesField(label="Scopes", required=False)
     product_uris = URIsField(
         label="Redirect URIs of your products",
         required=False,

@@ -61,6 +61,26 @@ class ScopeBoxes(forms.CheckboxSelectMultiple):
         return render_to_string("admin/tenants/appregistration/scopes.html", context)
 
 
+class ScopesField(forms.MultipleChoiceField):
+    """Scopes of the catalogue, by any name they have; cleans to the names of today, each once."""
+
+    widget = ScopeBoxes
+    default_error_messages = {"invalid_choice": "“%(value)s” is not a scope of the catalogue."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[(name, name) for name in scopes.CATALOGUE], **options)
+
+    def to_python(self, value: Any) -> list[str]:
+        return list(dict.fromkeys(map(_named, super().to_python(value))))
+
+
+def _named(name: str) -> str:
+    try:
+        return scopes.scope_named(name).name
+    except scopes.UnknownScope:
+        return name  # which `validate` refuses
+
+
 def _boxes(family: str, group: str, ticked: list[str], prefix: str) -> list[dict[str, Any]]:
     return [
         {"scope": scope, "checked": scope.name in ticked, "id": f"{prefix}_{scope.name.replace('.', '_')}"}

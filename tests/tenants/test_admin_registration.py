@@ -342,3 +342,11 @@ def test_a_suspended_tenants_registration_offers_no_link(client, tenant) -> None
     assert "Create consent link" in client.get(page_of(registration)).content.decode()
     Tenant.objects.update(suspended_at=timezone.now())
     assert "Create consent link" not in client.get(page_of(registration)).content.decode()
+
+
+def test_scopes_are_taken_by_aurinkos_older_names_too(client) -> None:
+    tenant = make_tenant("Contoso")
+    client.force_login(make_operator(tenants=(tenant,)))
+    registration = make_registration(tenant, name="Contoso Mail")
+    client.post(page_of(registration), as_stored(registration, scopes=["Mail.Read", "mail.drafts", "Mail.ReadOnly"]))
+    assert AppRegistration.objects.get().scope_names == ["Mail.ReadOnly", "Mail.Draft"]
