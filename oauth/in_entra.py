@@ -108,10 +108,12 @@ class InEntra:
         return next((password for password in self.passwords if password.key_id == str(key_id)), None)
 
 
-def listed_in(stored: Mapping[str, Any] | None) -> list[str]:
-    """IDs of all that lint may know of what an application lists, as it was kept; nothing where nothing was."""
+def listed_in(stored: Mapping[str, Any] | None, client_id: str) -> list[str]:
+    """IDs of all that lint may know of what this application lists, as it was kept; nothing where nothing was."""
     there = InEntra.of(stored) if stored else None
-    return [*there.permissions, *there.own, *there.others] if there else []
+    if there is None or there.client_id != client_id:
+        return []
+    return [*there.permissions, *there.own, *there.others]
 
 
 @dataclass(frozen=True)

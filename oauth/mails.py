@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from tenants import ladder, outbox
 from tenants.addresses import is_address
-from tenants.models import Tenant
+from tenants.models import AppRegistration, Tenant
 
 from . import asks
 from .id_token import PERSONAL
@@ -224,13 +224,14 @@ def tell_of_approval(link: Link, grant: AdminGrant) -> None:
         )
 
 
-def tell_of_secret(link: Link, ends_at: datetime | None) -> None:
-    """Tell who made the link that a secret was entered by it, works, and is in use from now on."""
-    tenant, name = link.tenant.name, link.registration.name
+def tell_of_secret(link: Link, registration: AppRegistration, ends_at: datetime | None) -> None:
+    """Tell who made the link that a secret was entered by it, works, and is in use from now on, and of what."""
+    tenant, name = link.tenant.name, registration.name
     ends = f"It ends on {ladder.day_of(ends_at)}." if ends_at else "When it ends is not known."
     text = (
         f"{tenant}: a client secret for “{name}” was entered by link {link.pk}. Microsoft takes it, and it is the "
-        f"current one from now on. {ends}\n\n"
+        f"current one from now on. {ends} It belongs to the application {registration.client_id} in the directory "
+        f"{registration.directory}.\n\n"
         "Products that sign in with this registration need it too: export it for them.\n\n"
         f"{_page_of(link)}\n"
     )

@@ -8,8 +8,6 @@ from tenants.setup.steps import Known
 from .models import AdminGrant, Verification
 from .report import FAILED, NOT_YET, OK
 
-LOOKED_BACK = 10  # a nightly comparison leaves the administrator's consent out
-
 
 def known_of(registration: AppRegistration) -> Known:
     """What ticks the steps of its setup."""
@@ -20,20 +18,21 @@ def known_of(registration: AppRegistration) -> Known:
         permissions=seen.get("permissions"),
         consent=True if _is_approved(registration) else seen.get("consent"),
         secret=registration.credentials.current().exists(),
-        verified=seen.get("sign_in", False),
+        verified=registration.credentials.current().filter(worked_at__isnull=False).exists(),
     )
 
 
 def _seen_in_entra(registration: AppRegistration) -> dict[str, bool]:
-    """Of each step that the last verifications of this application came to a verdict on, whether it was well."""
+    """Of each step that was last seen of this application and came to a verdict, whether it was well."""
+    finished = Verification.objects.filter(
+        registration=registration, client_id=registration.client_id, finished_at__isnull=False
+    )
+    # A nightly comparison leaves the administrator's consent out.
+    last = (finished.first(), finished.filter(kind=Verification.Kind.WHOLE).first())
     seen: dict[str, bool] = {}
-    finished = Verification.objects.filter(registration=registration, finished_at__isnull=False)
-    for one in finished[:LOOKED_BACK]:
-        if one.in_entra.get("client_id", registration.client_id) != registration.client_id:
-            break  # what is older is of another application
-        for step in one.steps:
-            if step["state"] in (OK, FAILED, NOT_YET):
-                seen.setdefault(step["key"], step["state"] == OK)
+    for step in (step for one in last if one for step in one.steps):
+        if step["state"] in (OK, FAILED, NOT_YET):
+            seen.setdefault(step["key"], step["state"] == OK)
     return seen
 
 

@@ -4,6 +4,7 @@ What they enter waits in the registration's next slot. It becomes the current se
 mistake disturbs nothing, and can be mended by the same link.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,9 +13,9 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.debug import sensitive_variables
 
 from tenants.models import AppRegistration, Credential, Event
@@ -27,6 +28,10 @@ from .report import SIGN_IN, WAITING
 from .tasks import ring_verify
 
 MOST_TRIES = 10  # by one link; a person needs a few
+CLIENT_ID = "client_id"
+TAKEN = _lazy("This application is registered here already. Is it the ID of the new one?")
+NOT_KEPT = _lazy("The Value was not kept, as no page shows it again. Paste it once more.")
+ID_FIELDS = {CLIENT_ID: "client ID", "directory": "directory"}
 
 
 class State(StrEnum):
@@ -37,7 +42,7 @@ class State(StrEnum):
     SPREADING = "spreading"  # refused so far, as a new one is for some minutes, and as a wrong one is for good
     WORKS = "works"
     REFUSED = "refused"  # to be entered again
-    UNANSWERED = "unanswered"  # it is kept, and was not tried yet
+    UNANSWERED = "unanswered"  # it is kept, and Microsoft gave no verdict on it
     OVER = "over"  # refused too often
 
 
@@ -55,11 +60,19 @@ class Drop:
 
     @property
     def takes_more(self) -> bool:
-        return self.state in (State.OPEN, State.SPREADING, State.REFUSED)
+        return self.state in (State.OPEN, *MENDABLE, State.REFUSED)
+
+
+# What was entered may be right, so the form stands behind a press.
+MENDABLE = (State.SPREADING, State.UNANSWERED)
 
 
 class AlreadyOver(Exception):
     """Nothing can be entered by this link any more, or not now."""
+
+
+class Taken(Exception):
+    """Somebody was quicker to register this application here."""
 
 
 def drop_of(link: Link) -> Drop:
@@ -70,21 +83,43 @@ def drop_of(link: Link) -> Drop:
         return Drop(State.OPEN if link.uses < link.max_uses else State.OVER)
     if last.has_signed_in:
         return Drop(State.WORKS, last)
+    is_last_try = tries.order_by().values("credential").distinct().count() >= MOST_TRIES
+    if last.is_refused:
+        return Drop(State.OVER if is_last_try else State.REFUSED, last)
     if last.finished_at is None:
-        is_spreading = any(step["key"] == SIGN_IN and step["state"] == WAITING for step in last.steps)
-        can_be_mended = is_spreading and tries.count() < MOST_TRIES
-        return Drop(State.SPREADING if can_be_mended else State.CHECKING, last)
-    if last.outcome == Verification.Outcome.UNANSWERED:
-        return Drop(State.UNANSWERED, last)
-    return Drop(State.REFUSED if tries.count() < MOST_TRIES else State.OVER, last)
+        is_spreading = any(_is_refused_so_far(step) for step in last.steps) and not is_last_try
+        return Drop(State.SPREADING if is_spreading else State.CHECKING, last)
+    return Drop(State.OVER if is_last_try else State.UNANSWERED, last)
 
 
-def asks_for_ids(registration: AppRegistration) -> bool:
-    """Whether client ID and directory may be entered: as long as nothing has proven those that are known."""
+def _is_refused_so_far(step: dict[str, Any]) -> bool:
+    """Microsoft gave a number, and not just no answer."""
+    return bool(step["key"] == SIGN_IN and step["state"] == WAITING and step.get("codes"))
+
+
+def asks_for_ids(link: Link, registration: AppRegistration) -> bool:
+    """Whether client ID and directory may be entered: where there are none, and to mend what this link entered.
+
+    What an operator typed, and what a secret or a consent has proven, nobody changes by a link.
+    """
     if not registration.client_id:
         return True
+    last = Verification.objects.filter(link=link).exclude(entered={}).first()
+    if last is None or last.entered.get(CLIENT_ID, ["", ""])[1] != registration.client_id:
+        return False
     is_proven = registration.credentials.filter(worked_at__isnull=False).exists()
     return not (is_proven or registration.credentials.current().exists() or registration.connections.exists())
+
+
+def take_back(links: Iterable[Link]) -> None:
+    """Of links that are revoked: the IDs they entered and that nothing has proven, so that they keep nobody out."""
+    for link in links:
+        tries = list(Verification.objects.filter(link=link).exclude(entered={}).order_by("pk"))
+        registration = AppRegistration.objects.select_for_update(of=("self",), no_key=True).get(pk=link.registration_id)
+        if tries and registration.client_id and asks_for_ids(link, registration):
+            for name, (before, _entered) in tries[0].entered.items():
+                setattr(registration, name, before)
+            registration.save(update_fields=list(ID_FIELDS))
 
 
 class DropForm(forms.Form):
@@ -95,9 +130,9 @@ class DropForm(forms.Form):
     secret = forms.CharField(label="", max_length=400, widget=SealedInput)
     ends_on = forms.DateField(label="", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
 
-    def __init__(self, registration: AppRegistration, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, link: Link, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._registration = registration
+        self._registration = registration = link.registration
         words: dict[str, tuple[str, str]] = {
             "client_id": (_("Application (client) ID"), _("From the overview of the registration.")),
             "directory": (_("Directory (tenant) ID"), _("Beside it. A domain of the directory is taken, too.")),
@@ -109,7 +144,7 @@ class DropForm(forms.Form):
             field.label, field.help_text = label, help_text
             field.error_messages["required"] = _("Please fill this in.")
         self.fields["ends_on"].error_messages["invalid"] = _("This is not a day. Enter it as year-month-day.")
-        if not asks_for_ids(registration):
+        if not asks_for_ids(link, registration):
             del self.fields["client_id"], self.fields["directory"]
         else:
             self.initial["directory"] = registration.directory
@@ -119,10 +154,22 @@ class DropForm(forms.Form):
         guid = as_guid(self.cleaned_data["client_id"])
         if guid is None:
             raise ValidationError(_("This is not an Application (client) ID, which is a GUID of 36 characters."))
-        others = AppRegistration.objects.filter(cloud=self._registration.cloud, client_id=guid, archived_at=None)
-        if others.exclude(pk=self._registration.pk).exists():
-            raise ValidationError(_("This application is registered here already. Is it the ID of the new one?"))
+        if self._is_taken(guid):
+            raise ValidationError(TAKEN)
         return guid
+
+    def _is_taken(self, client_id: str) -> bool:
+        others = AppRegistration.objects.filter(cloud=self._registration.cloud, client_id=client_id, archived_at=None)
+        return others.exclude(pk=self._registration.pk).exists()
+
+    def lost_the_race(self) -> bool:
+        """Is the client ID registered by now, which was free a moment ago? Then the form says so."""
+        if not self._is_taken(self.cleaned_data.get(CLIENT_ID, "")):
+            return False
+        self.add_error(CLIENT_ID, TAKEN)
+        self.add_error("secret", NOT_KEPT)
+        self._forget_what_is_wrong()
+        return True
 
     def clean_directory(self) -> str:
         text: str = self.cleaned_data["directory"].strip().lower()
@@ -146,54 +193,60 @@ class DropForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if self.errors and "secret" not in self.errors and self.data.get("secret"):
-            self.add_error("secret", _("The Value was not kept, as no page shows it again. Paste it once more."))
-        if cleaned.get("secret") and cleaned["secret"] == cleaned.get("client_id"):
-            self.add_error("secret", _("This is the client ID. The secret is the Value under Client secrets."))
+            self.add_error("secret", NOT_KEPT)
+        self._forget_what_is_wrong()
         return cleaned
+
+    def _forget_what_is_wrong(self) -> None:
+        """Whatever stands in a wrong box may be the secret, so no page shows it again."""
+        posted: Any = self.data.copy()  # type: ignore[attr-defined]
+        for name in self.errors:
+            posted[name] = ""
+        self.data = posted
 
 
 @sensitive_variables()
 def enter(link: Link, form: DropForm, address: str) -> Verification:
-    """Keep what a valid form holds, have it tried, and use the link up. Raises AlreadyOver."""
+    """Keep what a valid form holds, and have it tried. Raises AlreadyOver and Taken."""
     entered = form.cleaned_data
     try:
         with transaction.atomic():
             # The link first, as whoever else enters by it does; then the registration, whose IDs may be written.
-            link = Link.objects.select_for_update().get(pk=link.pk)
-            rows = AppRegistration.objects.select_for_update(of=("self",)).select_related("tenant")
+            # Without the key: a mail about the link may be written meanwhile by whoever holds the registration.
+            link = Link.objects.select_for_update(no_key=True).get(pk=link.pk)
+            rows = AppRegistration.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
             registration = rows.get(pk=link.registration_id)
             if not Link.objects.readable().filter(pk=link.pk).exists() or not drop_of(link).takes_more:
                 raise AlreadyOver
-            changes = _take_ids(registration, entered)
+            changes = _take_ids(link, registration, entered)
             credential = Credential.objects.propose(registration, entered["secret"], start_of(entered["ends_on"]))
-            Link.objects.filter(pk=link.pk, uses__lt=F("max_uses")).update(uses=F("uses") + 1)
             Event.objects.record(
                 verb="client secret entered",
                 subject=registration,
                 tenant=link.tenant,
                 changes={
-                    **changes,
+                    **{ID_FIELDS[name]: change for name, change in changes.items()},
                     "client secret": "changed",
                     "client secret ends on": [None, entered["ends_on"].isoformat()],
                 },
                 reason=str(link),
                 address=address,
             )
-            verification = Verification.objects.ask(registration, credential=credential, link=link)
+            verification = Verification.objects.ask(registration, credential=credential, link=link, entered=changes)
             ring_verify(verification)
-    except IntegrityError:  # somebody was quicker with the same client ID
-        raise AlreadyOver from None
+    except IntegrityError:
+        if form.lost_the_race():
+            raise Taken from None
+        raise
     return verification
 
 
-def _take_ids(registration: AppRegistration, entered: dict[str, Any]) -> dict[str, list[str]]:
-    """Write the IDs that were entered; old and new of those that change."""
-    changes = {}
-    if asks_for_ids(registration) and "client_id" in entered:
-        for name, label in (("client_id", "client ID"), ("directory", "directory")):
-            before = getattr(registration, name)
-            if before != entered[name]:
-                changes[label] = [before, entered[name]]
-                setattr(registration, name, entered[name])
-        registration.save(update_fields=["client_id", "directory"])
+def _take_ids(link: Link, registration: AppRegistration, entered: dict[str, Any]) -> dict[str, list[str]]:
+    """Write the IDs that were entered; column -> [before, entered], also of those that stay."""
+    if CLIENT_ID not in entered or not asks_for_ids(link, registration):
+        return {}
+    changes = {name: [getattr(registration, name), entered[name]] for name in ID_FIELDS}
+    for name, (_before, new) in changes.items():
+        setattr(registration, name, new)
+    registration.save(update_fields=list(ID_FIELDS))
     return changes

@@ -203,7 +203,7 @@ class _Work:
     def _save(self, steps: Iterable[Step] | None = None, **changes: Any) -> None:
         kept = [step.kept() for step in (self.steps if steps is None else steps)]
         own = Verification.objects.unfinished().filter(pk=self.verification.pk, lease_by=self.verification.lease_by)
-        if not own.update(steps=kept, **changes):
+        if not own.update(steps=kept, client_id=self.registration.client_id, **changes):
             raise NotOurs
 
     @contextmanager
@@ -233,7 +233,8 @@ class _Work:
                 )
                 self._asked = _Asked.of(self.registration, credential)
                 if self.verification.link:
-                    mails.tell_of_secret(self.verification.link, credential.ends_at)
+                    self.verification.link.use()
+                    mails.tell_of_secret(self.verification.link, self.registration, credential.ends_at)
             self._tell(verdict)
             maybe_crash("verify.signing_in")
         self._signed_in = verdict

@@ -47,6 +47,9 @@ HOSTS = {
         "Choose the cloud US Government L4 or L5.",
         "Microsoft Entra, “National clouds”",
     ),
+}
+# Still answered, by another name.
+OLD_HOSTS = {
     "login.chinacloudapi.cn": Retired(
         "The sign-in host login.chinacloudapi.cn",
         "an alias that MSAL calls deprecated",

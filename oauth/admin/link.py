@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from oauth import mails
+from oauth import mails, secret_drop
 from oauth.models import ConsentAttempt, Link, Mail
 from tenants.admin import history
 from tenants.admin.attempts import attempts_panel, outcome_of, why, with_last_attempt
@@ -259,15 +259,18 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
             title="Revoke",
             consequences=[
                 "Whoever opens it from now on is told that it does not work. So do the links that grew from it.",
-                "What is connected stays connected.",
+                "What is connected stays connected, and a client secret that is in use stays in use. One that was "
+                "entered by it and that Microsoft has not taken yet is not tried any more.",
             ],
         )
         if asked:
             return asked
         links = list(queryset)
         with transaction.atomic():
-            for link in Link.objects.filter(pk__in=[link.pk for link in links]).revoke().select_related("tenant"):
+            revoked = Link.objects.filter(pk__in=[link.pk for link in links]).revoke().select_related("tenant")
+            for link in revoked:
                 history.record(request, link, "revoked")
+            secret_drop.take_back(link for link in revoked if link.purpose == Link.Purpose.SECRET)
         self.message_user(request, f"{', '.join(map(str, links)) or 'Nothing'}: revoked.", messages.SUCCESS)
         return None
 
@@ -341,7 +344,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
 def _ended(link: Link) -> str:
     """In the column of consents, of a link that leads to none."""
     if link.purpose == Link.Purpose.SECRET:
-        return "secret entered" if link.uses else "no secret yet"
+        return "a secret in use" if link.uses else "no secret yet"
     return f"{link.uses} of {link.max_uses}" if link.purpose == Link.Purpose.DISCONNECT else "-"
 
 

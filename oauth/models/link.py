@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from tenants.models import AppRegistration, Tenant
+from tenants.models import AppRegistration, Credential, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 
 from .connection import Connection
@@ -71,12 +71,17 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         return self.filter((ended | entered) & still_good | models.Q(pk__in=self.usable().values("pk")))
 
     def revoke(self) -> "LinkQuerySet":
-        """End these, and whatever grew from them, at once. Those that were not revoked before."""
+        """End these, and whatever grew from them, at once. Those that were not revoked before.
+
+        A secret that was entered by one and that Microsoft has not taken yet is not tried any more.
+        """
         now = timezone.now()
         ended = self.filter(revoked_at=None).update(revoked_at=now)
         while ended:
             ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
-        return Link.objects.filter(revoked_at=now)
+        revoked = Link.objects.filter(revoked_at=now)
+        Credential.objects.withdraw(verifications__link__in=revoked)
+        return revoked
 
     def for_token(self, token: str) -> "Link | None":
         """The usable link of this token, or None: unknown, expired, revoked and used look alike from outside."""
@@ -163,6 +168,10 @@ class Link(models.Model):
     def account(self) -> str:
         """The account this link is for, as it is called; empty where any may come."""
         return self.connection.address if self.connection else self.expected_address
+
+    def use(self) -> None:
+        """One more of its uses is done."""
+        Link.objects.filter(pk=self.pk, uses__lt=models.F("max_uses")).update(uses=models.F("uses") + 1)
 
     def give_token(self) -> str:
         """A new token, to be handed out once. The one before, and every browser that came by it, opens nothing more."""

@@ -31,6 +31,7 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         link: Link | None = None,
         by: Any = None,
         kind: str = "",
+        entered: dict[str, Any] | None = None,
     ) -> "Verification":
         """One of this registration and secret that is still to begin: the one that waits already, or a new one.
 
@@ -45,15 +46,16 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
             found.next_at = None
             return found
         asked_by = by if getattr(by, "pk", None) else None
-        return self.create(registration=registration, credential=credential, link=link, asked_by=asked_by, kind=kind)
+        about = {"registration": registration, "credential": credential, "link": link}
+        return self.create(**about, asked_by=asked_by, kind=kind, entered=entered or {})
 
     def secret_to_try(self, registration: AppRegistration) -> Credential | None:
         """A proposed secret that Microsoft gave no verdict on yet; None where the current one is to be tried."""
         proposed = Credential.objects.filter(registration=registration, slot=Credential.Slot.NEXT).first()
         if proposed is None:
             return None
-        judged = [Verification.Outcome.OK, Verification.Outcome.FAILED]
-        return None if self.filter(credential=proposed, outcome__in=judged).exists() else proposed
+        tried = self.filter(credential=proposed)
+        return None if any(one.has_signed_in or one.is_refused for one in tried) else proposed
 
     def unfinished(self) -> Self:
         return self.filter(finished_at=None)
@@ -129,6 +131,9 @@ class Verification(models.Model):
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.WHOLE)
     registration = models.ForeignKey(AppRegistration, on_delete=models.PROTECT, related_name="verifications")
+    client_id = models.CharField("asked about client ID", max_length=36, blank=True)
+    # What a secret drop wrote into the registration for it to be tried: a column's name -> [before, entered].
+    entered = models.JSONField(default=dict)
     credential = models.ForeignKey(Credential, on_delete=models.PROTECT, null=True, related_name="verifications")
     link = models.ForeignKey(Link, on_delete=models.PROTECT, null=True, related_name="verifications")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
@@ -172,6 +177,12 @@ class Verification(models.Model):
     def has_signed_in(self) -> bool:
         """Did the secret that was tried sign in?"""
         return any(step["key"] == "sign_in" and step["state"] == "ok" for step in self.steps)
+
+    @property
+    def is_refused(self) -> bool:
+        """Did Microsoft say no, to the secret that was tried or to the directory?"""
+        asked = ("directory", "sign_in")
+        return any(step["key"] in asked and step["state"] == "failed" for step in self.steps)
 
     @property
     def is_waiting(self) -> bool:

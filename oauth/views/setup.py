@@ -12,8 +12,8 @@ from oauth import secret_drop
 from oauth.limits import limited
 from oauth.models import Link
 from oauth.progress import known_of
-from oauth.report import FAILED, Step
-from oauth.secret_drop import AlreadyOver, Drop, DropForm, State
+from oauth.report import CONFIGURATION, DIRECTORY, FAILED, SIGN_IN, Step
+from oauth.secret_drop import MENDABLE, AlreadyOver, Drop, DropForm, Taken
 from tenants.client_address import client_address
 from tenants.setup.az import NoSuchCloud
 from tenants.setup.steps import steps
@@ -42,9 +42,9 @@ def show(request: HttpRequest, link: Link) -> HttpResponse:
     if link.purpose == Link.Purpose.SETUP:
         return page(request, "setup", **_steps(link))
     drop = secret_drop.drop_of(link)
-    waits = drop.state == State.SPREADING and AGAIN not in request.GET
+    waits = drop.state in MENDABLE and AGAIN not in request.GET
     if drop.takes_more and not waits:
-        return _form(request, link, DropForm(link.registration), drop)
+        return _form(request, link, DropForm(link), drop)
     return _outcome(request, link, drop)
 
 
@@ -70,7 +70,7 @@ def file_of(values: Values, key: str) -> HttpResponse:
     return response
 
 
-@sensitive_post_parameters("secret")
+@sensitive_post_parameters()
 @discreet
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited("secret")
@@ -84,11 +84,13 @@ def drop(request: HttpRequest, link: Link) -> HttpResponse:
     found = secret_drop.drop_of(link)
     if not found.takes_more:
         return landing
-    form = DropForm(link.registration, request.POST)
+    form = DropForm(link, request.POST)
     if not form.is_valid():
         return _form(request, link, form, found)
     try:
         secret_drop.enter(link, form, client_address(request))
+    except Taken:
+        return _form(request, link, form, found)
     except AlreadyOver:
         return landing if Link.objects.readable().filter(pk=link.pk).exists() else unusable(request)
     return landing
@@ -107,7 +109,7 @@ def _outcome(request: HttpRequest, link: Link, found: Drop) -> HttpResponse:
         "secret_entered",
         link=link,
         state=found.state.value,
-        still_wrong=[step.key for step in seen if step.state == FAILED],
+        still_wrong=[step.key for step in seen if step.state == FAILED and step.key != CONFIGURATION],
         credential=found.verification.credential if found.verification else None,
     )
     if found.is_under_way:
@@ -117,7 +119,8 @@ def _outcome(request: HttpRequest, link: Link, found: Drop) -> HttpResponse:
 
 def _refusal(found: Drop) -> tuple[str, list[int]]:
     """What Microsoft refused, as a word the page knows, and the numbers it gave."""
-    step = next((step for step in _steps_seen(found) if step.state == FAILED), None)
+    asked = (step for step in _steps_seen(found) if step.key in (DIRECTORY, SIGN_IN))
+    step = next((step for step in asked if step.state == FAILED), None)
     if step is None:
         return "", []
     words = (_REFUSED[code] for code in step.codes if code in _REFUSED)

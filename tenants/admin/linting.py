@@ -18,7 +18,7 @@ CLEAN = "Nothing that Microsoft would refuse."
 
 def hints_of(registration: Any) -> list[Hint]:
     """What lint says of it, with what was seen in Entra where it comes from with_health()."""
-    return lint(registration, listed=listed_in(getattr(registration, "in_entra", None)))
+    return lint(registration, listed=listed_in(getattr(registration, "in_entra", None), registration.client_id))
 
 
 def lint_badge(hints: list[Hint]) -> Any:

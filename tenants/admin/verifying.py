@@ -41,7 +41,9 @@ def start_verification(request: HttpRequest, registration: AppRegistration, kind
     """
     with transaction.atomic():
         credential = Verification.objects.secret_to_try(registration) if kind == Kind.WHOLE else None
-        made = Verification.objects.ask(registration, credential=credential, by=request.user, kind=kind)
+        dropped = Verification.objects.filter(credential=credential).first() if credential else None
+        link = dropped.link if dropped else None  # so that whoever dropped it is told what comes of it
+        made = Verification.objects.ask(registration, credential=credential, link=link, by=request.user, kind=kind)
         ring_verify(made)
         history.record(request, registration, f"{made.get_kind_display()} asked for")
     return made

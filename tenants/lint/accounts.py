@@ -1,6 +1,6 @@
 """Rules of directory, cloud, account types and name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tenants import retired
 
@@ -35,7 +35,15 @@ def _no_personal_accounts_there(facts: Facts) -> Iterator[str]:
 
 
 def _retired_host(facts: Facts) -> Iterator[str]:
-    ended = retired.HOSTS.get(facts.cloud.login_host.lower()) if facts.cloud else None
+    return _ended(facts, retired.HOSTS)
+
+
+def _old_host(facts: Facts) -> Iterator[str]:
+    return _ended(facts, retired.OLD_HOSTS)
+
+
+def _ended(facts: Facts, hosts: Mapping[str, retired.Retired]) -> Iterator[str]:
+    ended = hosts.get(facts.cloud.login_host.lower()) if facts.cloud else None
     if ended:
         yield f"{ended.what}: {ended.when}. {ended.instead}"
 
@@ -47,7 +55,13 @@ def _name_too_long(facts: Facts) -> Iterator[str]:
 
 
 def _unverified_publisher(facts: Facts) -> Iterator[str]:
-    if facts.registration.audience in OF_MANY and facts.names and facts.cloud and facts.cloud.built_in:
+    if (
+        facts.registration.audience in OF_MANY
+        and facts.names
+        and facts.cloud
+        and facts.cloud.built_in
+        and facts.cloud.personal_accounts
+    ):
         yield "Until its publisher is verified, people of other organizations need their administrator to consent."
 
 
@@ -99,6 +113,15 @@ RULES = (
         source="Microsoft Entra, “National clouds”",
         codes=(90002,),
         look=_retired_host,
+    ),
+    Rule(
+        kind="old-host",
+        level=LATER,
+        field="cloud",
+        what="A sign-in host is an alias that will not be there for ever.",
+        fix="Choose the cloud by its present host.",
+        source="Microsoft Entra, “National clouds”",
+        look=_old_host,
     ),
     Rule(
         kind="directory-unknown",

@@ -27,16 +27,22 @@ def _refused_character(facts: Facts) -> Iterator[str]:
 
 
 def _long_uri(facts: Facts) -> Iterator[str]:
-    for uri in facts.uris:
+    for uri in facts.registration.product_uris:
         if len(uri) > LONGEST_URI:
             yield f"“{uri[:80]}…” has {len(uri)} characters; Entra takes {LONGEST_URI}."
 
 
 def _not_https(facts: Facts) -> Iterator[str]:
-    for uri in facts.uris:
+    for uri in facts.registration.product_uris:
         parts = urlsplit(uri)
         if parts.scheme == "http" and parts.hostname not in ON_THIS_MACHINE:
             yield f"“{uri}” is plain http."
+
+
+def _no_path(facts: Facts) -> Iterator[str]:
+    for uri in facts.registration.product_uris:
+        if not urlsplit(uri).path:
+            yield f"“{uri}” ends with its host. Microsoft adds a slash to it, and Terraform's provider refuses it."
 
 
 def _ipv6_loopback(facts: Facts) -> Iterator[str]:
@@ -129,6 +135,16 @@ RULES = (
         look=_many_uris,
     ),
     Rule(
+        kind="redirect-uri-without-path",
+        level=LATER,
+        field="product_uris",
+        what="An address without a path comes back from Microsoft with a slash at its end.",
+        fix="Write it with the slash, here, in Entra and in the product.",
+        source=_ON_URIS,
+        codes=(50011,),
+        look=_no_path,
+    ),
+    Rule(
         kind="localhost-ports",
         level=LATER,
         field="product_uris",
@@ -142,7 +158,7 @@ RULES = (
         level=NOTE,
         field="product_uris",
         what="http://127.0.0.1 is allowed, but only the manifest takes it.",
-        fix="Add it under Manifest in Entra, or use localhost.",
+        fix="Add it under Manifest in Entra, or use localhost: in SITE_URL, where it is Tenantry's own.",
         source=_ON_URIS,
         codes=(50011,),
         look=_loopback_by_number,

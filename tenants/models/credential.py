@@ -1,7 +1,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
-from typing import Self
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -46,8 +46,13 @@ class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
         It signs in for nobody until `promote`, so whatever is current goes on.
         """
         with transaction.atomic():
-            self.filter(registration=registration, slot=Credential.Slot.NEXT).update(slot="")
+            self.withdraw(registration=registration)
             return self._store(registration, value, ends_at, Credential.Slot.NEXT)
+
+    def withdraw(self, **chosen: Any) -> None:
+        """Of these, those that wait in the next slot are not tried any more."""
+        waiting = self.filter(slot=Credential.Slot.NEXT, **chosen).values_list("pk", flat=True)
+        self.filter(pk__in=list(waiting)).update(slot="")
 
     def promote(self, credential: "Credential") -> None:
         """Make the registration's next secret the current one; what was current becomes previous."""
@@ -59,8 +64,12 @@ class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
         credential.slot = Credential.Slot.CURRENT
 
     def replace(self, registration: AppRegistration, value: str, ends_at: datetime) -> "Credential":
-        """Make this value the registration's current secret; what was current becomes previous. Returns the new one."""
+        """Make this value the registration's current secret; what was current becomes previous. Returns the new one.
+
+        One that was proposed is not tried any more: whoever enters this knows better.
+        """
         with transaction.atomic():
+            self.withdraw(registration=registration)
             stored = self.filter(registration=registration)
             stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
             stored.current().update(slot=Credential.Slot.PREVIOUS)
@@ -71,6 +80,7 @@ class CredentialQuerySet(TenantScopedQuerySet["Credential"]):
         """The same for many registrations at once, each named once; of a secret the end may be unknown (None)."""
         rows = [_made(*secret, Credential.Slot.CURRENT) for secret in secrets]
         with transaction.atomic():
+            self.withdraw(registration__in=[row.registration_id for row in rows])
             stored = self.filter(registration__in=[row.registration_id for row in rows])
             stored.filter(slot=Credential.Slot.PREVIOUS).update(slot="")
             stored.current().update(slot=Credential.Slot.PREVIOUS)

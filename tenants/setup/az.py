@@ -9,7 +9,7 @@ from shlex import quote
 from django.utils.translation import gettext as _
 
 from .manifest import required_access
-from .values import Audience, Values
+from .values import GRAPH_APP, WITH_PERSONAL, Audience, Values
 
 # Microsoft, "Azure CLI: manage clouds"; the DoD shares US Government's sign-in and has a Graph of its own.
 CLOUDS = {
@@ -39,6 +39,7 @@ def text(values: Values) -> str:
         "# For an administrator of the directory. The last line shows the secret's Value once: keep it nowhere else.",
         "set -euo pipefail",
         "",
+        "# Stays in force for the Azure CLI until another is set.",
         f"az cloud set --name {name}",
     ]
     if key in _OWN_GRAPH:
@@ -50,7 +51,7 @@ def text(values: Values) -> str:
         "",
         f"permissions={quote(json.dumps(required_access(values)))}",
         *(_update(values) if values.client_id else _create(values)),
-        *([] if values.audience == Audience.PERSONAL else _CONSENT),
+        *([] if values.audience == Audience.PERSONAL else _consent(values, key)),
         "",
         'echo "Application (client) ID: $app_id"',
         'echo "Directory (tenant) ID:   $(az account show --query tenantId --output tsv)"',
@@ -62,18 +63,23 @@ def text(values: Values) -> str:
     return "\n".join(lines) + "\n"
 
 
-_CONSENT = (
-    "",
-    "# Its presence in this directory, to which administrators and people consent.",
-    'az ad sp show --id "$app_id" --output none 2>/dev/null || az ad sp create --id "$app_id" --output none',
-    "",
-    "# Admin consent; what was just made takes a moment to be known everywhere.",
-    "for try in 1 2 3 4 5 6; do",
-    '  az ad app permission admin-consent --id "$app_id" && break',
-    '  if [ "$try" = 6 ]; then echo "Grant admin consent in the portal: it was refused here." >&2; break; fi',
-    "  sleep 10",
-    "done",
-)
+def _consent(values: Values, key: str) -> list[str]:
+    # `permission admin-consent` is for the worldwide cloud alone; a grant for all principals comes to the same.
+    scope = quote(" ".join(permission.name for permission in values.permissions))
+    granted = f'az ad app permission grant --id "$app_id" --api {GRAPH_APP} --scope {scope} --output none'
+    command = 'az ad app permission admin-consent --id "$app_id"' if key == "global" else granted
+    return [
+        "",
+        "# Its presence in this directory, to which administrators and people consent.",
+        'az ad sp show --id "$app_id" --output none 2>/dev/null || az ad sp create --id "$app_id" --output none',
+        "",
+        "# Admin consent; what was just made takes a moment to be known everywhere.",
+        "for try in 1 2 3 4 5 6; do",
+        f"  {command} && break",
+        '  if [ "$try" = 6 ]; then echo "Grant admin consent in the portal: it did not work here." >&2; break; fi',
+        "  sleep 10",
+        "done",
+    ]
 
 
 def _create(values: Values) -> list[str]:
@@ -93,9 +99,10 @@ def _update(values: Values) -> list[str]:
 
 def _settings(values: Values) -> str:
     uris = " ".join(map(quote, values.uris))
+    version = " --requested-access-token-version 2" if values.audience in WITH_PERSONAL else ""
     return (
         f"{quote(f'--display-name={values.name}')} --sign-in-audience {quote(values.audience)} "
-        f'--web-redirect-uris {uris} --required-resource-accesses "$permissions"'
+        f'--web-redirect-uris {uris} --required-resource-accesses "$permissions"{version}'
     )
 
 

@@ -6,21 +6,18 @@ Microsoft, "Understand the app manifest (Microsoft Graph format)".
 import json
 from typing import Any
 
-from .values import GRAPH_APP, Audience, Values
-
-# Microsoft, same page: with personal accounts the API takes access tokens of version 2 only.
-_WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)
+from .values import GRAPH_APP, WITH_PERSONAL, Values
 
 
 def manifest(values: Values) -> dict[str, Any]:
-    """The keys that make the registration what it is to be; whatever else its manifest holds stays as it is."""
+    """The keys that make the registration what it is to be. What else `web` and `api` of its manifest hold may stay."""
     made: dict[str, Any] = {
         "displayName": values.name,
         "signInAudience": values.audience,
         "web": {"redirectUris": list(values.uris)},
         "requiredResourceAccess": required_access(values),
     }
-    if values.audience in _WITH_PERSONAL:
+    if values.audience in WITH_PERSONAL:
         made["api"] = {"requestedAccessTokenVersion": 2}
     return made
 

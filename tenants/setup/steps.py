@@ -142,7 +142,7 @@ def _consent(values: Values, known: Known) -> Step:
         where=_("Manage → API permissions"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.PERMISSIONS),
         lines=lines,
-        done=known.consent,
+        done=values.audience == Audience.PERSONAL or known.consent,
     )
 
 

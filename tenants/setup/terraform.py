@@ -4,11 +4,12 @@ HashiCorp, azuread: "application", "service_principal_delegated_permission_grant
 """
 
 import json
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
 from .az import NoSuchCloud
-from .values import GRAPH_APP, Audience, Values
+from .values import GRAPH_APP, WITH_PERSONAL, Audience, Values
 
 ENVIRONMENTS = {"global": "global", "usgov_l4": "usgovernmentl4", "usgov_l5": "usgovernmentl5", "china": "china"}
 
@@ -45,7 +46,7 @@ def text(values: Values) -> str:
         *_token_version(values),
         "",
         "  web {",
-        f"    redirect_uris = [{', '.join(map(_text, values.uris))}]",
+        f"    redirect_uris = [{', '.join(_text(_with_path(uri)) for uri in values.uris)}]",
         "  }",
         "",
         "  required_resource_access {",
@@ -82,7 +83,8 @@ def _consent(values: Values) -> list[str]:
     names = ", ".join(_text(permission.name) for permission in values.permissions)
     return [
         'resource "azuread_service_principal" "registration" {',
-        "  client_id = azuread_application.registration.client_id",
+        "  client_id    = azuread_application.registration.client_id",
+        "  use_existing = true",
         "}",
         "",
         'data "azuread_service_principal" "graph" {',
@@ -105,11 +107,13 @@ def _bring_in(values: Values) -> list[str]:
     return [
         f"# The application {values.client_id} exists already: bring it in before the first apply, by its Object ID,",
         "#   terraform import azuread_application.registration /applications/<Object ID>",
+        "# Whatever else it has then becomes what stands here: other redirect URIs and permissions are taken off. A",
+        "# consent that was granted for it already has to be imported, too.",
     ]
 
 
 def _token_version(values: Values) -> list[str]:
-    if values.audience not in (Audience.ANY, Audience.PERSONAL):
+    if values.audience not in WITH_PERSONAL:
         return []
     return ["", "  api {", "    requested_access_token_version = 2", "  }"]
 
@@ -123,6 +127,11 @@ def _access(name: str, identifier: str) -> list[str]:
         '      type = "Scope"',
         "    }",
     ]
+
+
+def _with_path(uri: str) -> str:
+    """The provider takes no address without a path, and Entra adds the slash to one by itself."""
+    return uri if urlsplit(uri).path else f"{uri}/"
 
 
 def _text(words: str) -> str:

@@ -28,8 +28,8 @@ TOOLS = (
         key="manifest",
         title=_("Application manifest"),
         use=_(
-            "After registering, open “Manage → Manifest” in Entra, replace the keys that stand here, and press “Save”. "
-            "It sets name, account types, redirect URIs and permissions."
+            "After registering, open “Manage → Manifest” in Entra, set the keys that stand here (inside “web” and "
+            "“api” only those named), and press “Save”. Other redirect URIs and permissions that it lists go."
         ),
         filename="manifest.json",
         content_type="application/json",

@@ -11,6 +11,8 @@ GRAPH_APP = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, in every 
 SECRET_DAYS = 365  # an option of Entra's form; Microsoft recommends no more than that, and takes 24 months
 
 Audience = AppRegistration.Audience
+# Microsoft, "Understand the app manifest": with personal accounts, access tokens are of version 2 only.
+WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)
 # As the form says it today, and as older portals do.
 ACCOUNT_TYPES = {
     Audience.MY_ORG: "Single tenant only",

@@ -12,7 +12,7 @@ from oauth.models import Link, Mail, Verification
 from oauth.secret_drop import MOST_TRIES
 from oauth.tasks import verify
 from tenants.models import AppRegistration, Credential, Event
-from tests.factories import make_connection, make_link, make_registration, make_secret
+from tests.factories import make_connection, make_link, make_registration, make_secret, make_superuser
 from tests.oauth.consenting import text_of
 
 ENDS = (date.today() + timedelta(days=180)).isoformat()
@@ -258,6 +258,106 @@ def test_what_came_of_it_is_told_only_as_long_as_the_tenant_is_looked_after(clie
     assert client.get(f"/connect/{link.public_id}/").status_code == 404
 
 
+def test_a_link_can_be_revoked_after_a_refused_try_and_nothing_of_it_is_tried_any_more(client, world, draft, link):
+    enter(client, link, filled(world))
+    link.refresh_from_db()
+    assert link.status == "open"
+    operator = Client()
+    operator.force_login(make_superuser())
+    operator.post(f"/admin/oauth/link/{link.pk}/do/revoke/", {"confirmed": "yes"})
+    assert enter(client, link, filled(world)).status_code == 404
+    try_it(link)
+    assert not Credential.objects.exclude(slot="").filter(registration=draft).exists()
+    draft.refresh_from_db()
+    assert (draft.client_id, draft.directory) == ("", ""), "an ID that nothing has proven keeps nobody out"
+
+
+def test_what_is_proven_stays_when_the_link_is_revoked(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    try_it(link)
+    secret_drop.take_back([link])
+    draft.refresh_from_db()
+    assert draft.client_id == world.app["client_id"]
+
+
+def test_ids_that_an_operator_typed_are_not_changed_by_a_link(client, world) -> None:
+    typed = make_registration(world.link.tenant, cloud="sandbox")
+    made, token = make_link(typed, purpose=Link.Purpose.SECRET)
+    client.get(f"/c/{token}/")
+    before = (typed.client_id, typed.directory)
+    enter(client, made, filled(world))
+    typed.refresh_from_db()
+    assert (typed.client_id, typed.directory) == before
+
+
+@pytest.mark.parametrize("when", ["spreading", "unanswered"])
+def test_a_secret_that_an_operator_enters_meanwhile_wins(client, world, draft, link, when) -> None:
+    enter(client, link, filled(world))
+    if when == "unanswered":
+        Verification.objects.filter(link=link).update(outcome="unanswered", finished_at=timezone.now())
+    draft.refresh_from_db()
+    typed = Credential.objects.replace(draft, make_secret(), timezone.now() + timedelta(days=9))
+    assert Verification.objects.secret_to_try(draft) is None
+    try_it(link)
+    assert Credential.objects.current().get(registration=draft) == typed
+
+
+def test_a_registration_without_scopes_judges_no_secret(client, world, draft, link) -> None:
+    draft.scope_selections.all().delete()
+    enter(client, link, filled(world, secret=make_secret()))
+    try_it(link)
+    assert "AADSTS7000215" in page(client, link)
+    enter(client, link, filled(world))
+    try_it(link)
+    works = page(client, link)
+    assert "Microsoft takes the secret" in works
+    assert "What Entra still lacks" not in works
+
+
+def test_a_suspension_is_no_refusal(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    tenant = type(draft.tenant).objects.filter(pk=draft.tenant_id)
+    tenant.update(suspended_at=timezone.now())
+    try_it(link)
+    tenant.update(suspended_at=None)
+    assert "Stored, and not tried yet" in page(client, link)
+    assert Verification.objects.secret_to_try(draft) is not None
+
+
+def test_silence_is_not_told_as_a_refusal(client, world, link) -> None:
+    enter(client, link, filled(world))
+    world.microsoft.set_fault("down", grant_type="client_credentials")
+    verify(Verification.objects.get(link=link).pk)
+    assert "is being tried now" in page(client, link)
+
+
+def test_what_the_operator_has_tried_again_is_told_to_whoever_entered_it(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    Verification.objects.filter(link=link).update(outcome="unanswered", finished_at=timezone.now())
+    operator = Client()
+    operator.force_login(make_superuser())
+    operator.post(f"/admin/tenants/appregistration/{draft.pk}/do/verify/")
+    try_it(link)
+    assert "Microsoft takes the secret" in page(client, link)
+    assert Mail.objects.get().kind == "secret"
+
+
+@pytest.mark.parametrize("field", ["client_id", "directory", "ends_on"])
+def test_a_secret_in_the_wrong_box_is_not_shown_again(client, world, link, field) -> None:
+    value = world.secret["value"]
+    assert value not in enter(client, link, filled(world, **{field: value})).content.decode()
+
+
+def test_who_was_slower_to_register_the_application_is_told_so(client, world, link) -> None:
+    form = secret_drop.DropForm(link, filled(world))
+    assert form.is_valid()
+    make_registration(cloud="sandbox", client_id=world.app["client_id"])
+    with pytest.raises(secret_drop.Taken):
+        secret_drop.enter(link, form, "127.0.0.1")
+    assert "registered here already" in str(form.errors["client_id"])
+    assert not Verification.objects.exists()
+
+
 def test_another_browser_learns_and_enters_nothing(world, draft, link) -> None:
     stranger = Client()
     answer = stranger.get(f"/connect/{link.public_id}/")
@@ -275,7 +375,7 @@ def test_a_link_of_another_purpose_takes_no_secret(client, world) -> None:
 
 
 def test_two_at_once_enter_one_after_the_other(client, world, draft, link) -> None:
-    form = secret_drop.DropForm(draft, filled(world))
+    form = secret_drop.DropForm(link, filled(world))
     assert form.is_valid()
     secret_drop.enter(link, form, "127.0.0.1")
     with pytest.raises(secret_drop.AlreadyOver):

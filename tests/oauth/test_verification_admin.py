@@ -58,7 +58,8 @@ def test_the_button_makes_a_row_rings_and_leads_to_the_report(admin, world, rung
 def test_the_button_tries_a_dropped_secret_that_microsoft_gave_no_verdict_on(admin, world, outcome, is_tried):
     dropped = Credential.objects.propose(world.registration, make_secret(), timezone.now() + timedelta(days=9))
     if outcome:
-        before = {"credential": dropped, "outcome": outcome, "finished_at": timezone.now()}
+        steps = [{"key": "sign_in", "state": outcome, "seen": ""}]
+        before = {"credential": dropped, "outcome": outcome, "finished_at": timezone.now(), "steps": steps}
         Verification.objects.create(registration=world.registration, **before)
     press(admin, world.registration)
     asked = Verification.objects.unfinished().get()

@@ -99,17 +99,18 @@ def test_what_a_verification_saw_in_entra_ticks_steps_or_takes_the_tick_away(cli
 
 
 def test_what_a_nightly_comparison_leaves_out_stands_as_it_was_seen_before(client, registration) -> None:
-    for steps in ([("consent", "ok"), ("permissions", "failed")], [("permissions", "ok")]):
+    whole, nightly = [("consent", "ok"), ("permissions", "failed")], [("permissions", "ok")]
+    for kind, steps in [("whole", whole), *[("sync", nightly)] * 12]:
         kept = [{"key": key, "state": state, "seen": ""} for key, state in steps]
-        Verification.objects.create(registration=registration, steps=kept, finished_at=timezone.now(), outcome="ok")
+        Verification.objects.create(registration=registration, kind=kind, steps=kept, finished_at=timezone.now())
     seen = ticks(client, registration)
     assert (seen["consent"], seen["permissions"]) == ("done", "done")
 
 
 def test_what_was_seen_of_another_application_ticks_nothing(client, registration) -> None:
     kept = [{"key": "permissions", "state": "ok", "seen": ""}]
-    before = {"client_id": "99999999-2222-4333-8444-555555555555"}
-    Verification.objects.create(registration=registration, steps=kept, in_entra=before, finished_at=timezone.now())
+    before = "99999999-2222-4333-8444-555555555555"
+    Verification.objects.create(registration=registration, steps=kept, client_id=before, finished_at=timezone.now())
     assert ticks(client, registration)["permissions"] == "?"
 
 

@@ -161,6 +161,22 @@ def test_each_cloud_is_called_as_the_tools_call_it(values, tmp_path, key, name, 
     assert hcl2.loads(terraform.text(there))["provider"][0]['"azuread"']["environment"] == f'"{environment}"'
 
 
+def test_outside_the_worldwide_cloud_consent_is_a_grant_for_all(values, tmp_path) -> None:
+    calls, _ = run(az.text(replace(values, cloud=clouds.cloud("china"))), tmp_path)
+    granted = one(calls, "ad", "app", "permission", "grant")
+    assert granted["--api"] == [GRAPH_APP]
+    assert set(granted["--scope"][0].split()) == {permission.name for permission in values.permissions}
+    assert not [call for call in calls if "admin-consent" in call]
+
+
+@pytest.mark.parametrize(
+    ("audience", "version"), [("AzureADandPersonalMicrosoftAccount", ["2"]), ("AzureADMyOrg", None)]
+)
+def test_with_personal_accounts_the_script_asks_for_tokens_of_version_2(values, tmp_path, audience, version) -> None:
+    calls, _ = run(az.text(replace(values, audience=audience)), tmp_path)
+    assert one(calls, "ad", "app", "create").get("--requested-access-token-version") == version
+
+
 def test_the_dod_has_a_graph_of_its_own(values, tmp_path) -> None:
     calls, _ = run(az.text(replace(values, cloud=clouds.cloud("usgov_l5"))), tmp_path)
     assert one(calls, "cloud", "update")["--endpoint-microsoft-graph-resource-id"] == [
@@ -201,6 +217,16 @@ def test_terraform_makes_what_the_manifest_says(values) -> None:
     assert made["azuread_application_password"]["end_date"] == '"2027-11-26T00:00:00Z"'
     granted = made["azuread_service_principal_delegated_permission_grant"]["claim_values"]
     assert {name.strip('"') for name in granted} >= {"Mail.ReadWrite", "offline_access"}
+
+
+def test_terraform_gets_no_address_without_a_path(values) -> None:
+    made = read(terraform.text(replace(values, uris=("https://mail.example.com", "https://mail.example.com/x"))))
+    uris = [uri.strip('"') for uri in made["azuread_application"]["web"][0]["redirect_uris"]]
+    assert uris == ["https://mail.example.com/", "https://mail.example.com/x"]
+
+
+def test_terraform_takes_over_the_presence_that_the_portal_made(values) -> None:
+    assert read(terraform.text(values))["azuread_service_principal"]["use_existing"] is True
 
 
 def test_terraform_takes_a_name_to_the_letter(values) -> None:

@@ -70,6 +70,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "directory-unknown": ({"directory": "", "audience": MANY}, {"directory": "", "audience": MANY, "client_id": ""}),
     "secret-ends-soon": ({"days": 20}, {"days": 90}),
     "secret-lasts-too-long": ({"days": 1000}, {"days": 731}),
+    "old-host": ({"cloud": "alias"}, {"cloud": "bare"}),
+    "redirect-uri-without-path": ({"uris": ("https://mail.example.com",)}, {"uris": ("https://mail.example.com/",)}),
     "localhost-ports": (
         {"uris": ("http://localhost:1/a", "http://localhost:2/a")},
         {"uris": ("http://localhost:1/a", "http://localhost:2/b")},
@@ -77,7 +79,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nothing-ticked": ({"scopes": ()}, {}),
     "redundant-scope": ({"scopes": ("Mail.ReadOnly", "Mail.ReadWrite")}, {"scopes": ("Mail.ReadOnly", "Mail.Send")}),
     "users-may-not-grant": ({"scopes": ("Mail.ReadOnly",)}, {"scopes": ("SMTP.Send",)}),
-    "unverified-publisher": ({"audience": MANY}, {"audience": "AzureADMyOrg"}),
+    "unverified-publisher": ({"audience": MANY}, {"audience": MANY, "cloud": "china"}),
     "retired-protocol": ({"scopes": ("SMTP.Send",)}, {"scopes": ("IMAP.AccessAsUser.All",)}),
     "loopback-by-number": ({"uris": ("http://127.0.0.1/",)}, {"uris": ("http://localhost/",)}),
 }
@@ -86,7 +88,8 @@ ELSEWHERE = {"secret-end-unknown", "no-room-for-another-secret", "retired-permis
 
 @pytest.mark.parametrize("kind", sorted(CASES))
 def test_a_rule_speaks_of_what_breaks_it_and_of_nothing_else(settings, kind) -> None:
-    settings.EXTRA_CLOUDS = [RETIRED_CLOUD, {**RETIRED_CLOUD, "key": "bare", "login_host": "login.example"}]
+    hosts = {"old": "login.microsoftonline.de", "alias": "login.chinacloudapi.cn", "bare": "login.example"}
+    settings.EXTRA_CLOUDS = [{**RETIRED_CLOUD, "key": key, "login_host": host} for key, host in hosts.items()]
     broken, kept = (made(**fields) for fields in CASES[kind])
     assert kind in kinds_of(broken)
     assert kind not in kinds_of(kept)
