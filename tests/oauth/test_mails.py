@@ -15,6 +15,7 @@ from oauth.models.link import digest
 from tenants.outbox import Mailer, NotWanted, Try, by_mail
 from tests.canary import find
 from tests.factories import make_link, make_operator, make_registration, make_tenant
+from tests.leases import lapse
 from tests.tenants.smtp_server import SmtpServer
 from tests.world import make_mail, models_of_ours
 
@@ -163,7 +164,7 @@ def test_a_mail_that_is_withdrawn_while_it_is_being_sent_makes_no_other_address(
 def test_a_mail_that_another_worker_has_taken_over_makes_no_other_address() -> None:
     link, token = make_link()
     claimed = Mail.objects.claim(make_mail(link).pk)
-    Mail.objects.update(lease_until=timezone.now())
+    lapse(Mail)
     Mail.objects.claim(claimed.pk)
 
     with pytest.raises(NotWanted):
