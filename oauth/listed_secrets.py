@@ -34,11 +34,17 @@ def match(stored: Sequence[Credential], passwords: Iterable[Password], first: Cr
     """`first` has just signed in, so it is the one most surely listed. No listed secret is given to two."""
     left = {password.key_id: password for password in passwords}
     found: dict[Any, Password] = {}
-    for credential in stored:
+    if first is not None and first.key_id is None:
+        # The only one that begins so is it, also where an older row of the same value was known to be that one.
+        alike = [password for password in left.values() if password.hint == first.hint]
+        if len(alike) == 1:
+            found[first.pk] = left.pop(alike[0].key_id)
+    for credential in sorted(stored, key=_turn(first)):
         if credential.key_id and (known := left.pop(str(credential.key_id), None)):
             found[credential.pk] = known
     ambiguous = set()
-    for credential in sorted((row for row in stored if row.key_id is None and row.hint), key=_turn(first)):
+    unknown = [row for row in stored if row.key_id is None and row.hint and row.pk not in found]
+    for credential in sorted(unknown, key=_turn(first)):
         alike = [password for password in left.values() if password.hint == credential.hint]
         chosen = _nearest(credential, alike)
         if chosen is not None:
@@ -80,6 +86,8 @@ def take_over(registration: AppRegistration, there: InEntra, signed_in: Credenti
     for row in stored:
         if (password := matches.found.get(row.pk)) is not None:
             _confirm(registration, row, password, by)
+        elif str(row.key_id) in matches.taken:
+            _set(row, key_id=None)  # the same one was entered again, and that row tells all
         elif row.key_id and row != signed_in and row.removed_at is None:
             _set(row, removed_at=now)
     # Of what cannot be told apart from a stored one, nobody knows whether it is another.

@@ -5,35 +5,46 @@ from tenants.models.registration import as_guid
 from tenants.scopes import permissions_for
 from tenants.setup.steps import Known
 
+from .in_entra import InEntra, compare
 from .models import AdminGrant, Verification
-from .report import FAILED, NOT_YET, OK
+from .report import CONSENT, NOT_YET, OK
 
 
-def known_of(registration: AppRegistration) -> Known:
+def progress_of(registration: AppRegistration) -> Known:
     """What ticks the steps of its setup."""
-    seen = _seen_in_entra(registration)
+    same = _as_in_entra(registration)
+    permissions = same.get("permissions") if registration.scope_names else None
     return Known(
         registered=bool(registration.client_id),
-        uris=seen.get("redirect_uris"),
-        permissions=seen.get("permissions"),
-        consent=True if _is_approved(registration) else seen.get("consent"),
+        audience=same.get("audience"),
+        uris=same.get("redirect_uris"),
+        permissions=permissions,
+        # What was approved before more was ticked tells nothing of that.
+        consent=_is_approved(registration) or (None if permissions is False else _was_approved(registration)),
         secret=registration.credentials.current().exists(),
         verified=registration.credentials.current().filter(worked_at__isnull=False).exists(),
     )
 
 
-def _seen_in_entra(registration: AppRegistration) -> dict[str, bool]:
-    """Of each step that was last seen of this application and came to a verdict, whether it was well."""
+def _as_in_entra(registration: AppRegistration) -> dict[str, bool]:
+    """Of each property, whether what stands here now is there, as Entra was last read."""
+    last = Verification.objects.last_read(registration)
+    if last is None:
+        return {}
+    current = registration.credentials.current().first()
+    compared = compare(registration, current, InEntra.of(last.in_entra))
+    return {each.key: each.sameness != "different" for each in compared}
+
+
+def _was_approved(registration: AppRegistration) -> bool | None:
+    """As the last verification that read the directory's list of approvals saw it."""
     finished = Verification.objects.filter(
         registration=registration, client_id=registration.client_id, finished_at__isnull=False
     )
-    # A nightly comparison leaves the administrator's consent out.
-    last = (finished.first(), finished.filter(kind=Verification.Kind.WHOLE).first())
-    seen: dict[str, bool] = {}
-    for step in (step for one in last if one for step in one.steps):
-        if step["state"] in (OK, FAILED, NOT_YET):
-            seen.setdefault(step["key"], step["state"] == OK)
-    return seen
+    # A nightly comparison leaves this out.
+    last = finished.filter(kind=Verification.Kind.WHOLE).first()
+    states = {step["key"]: step["state"] for step in last.steps} if last else {}
+    return {OK: True, NOT_YET: False}.get(states.get(CONSENT, ""))
 
 
 def _is_approved(registration: AppRegistration) -> bool:

@@ -57,6 +57,11 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         tried = self.filter(credential=proposed)
         return None if any(one.has_signed_in or one.is_refused for one in tried) else proposed
 
+    def last_read(self, registration: AppRegistration) -> "Verification | None":
+        """The last one in which Entra told of the application that the registration is now."""
+        read = self.filter(registration=registration, finished_at__isnull=False).exclude(in_entra={}).first()
+        return read if read is not None and read.in_entra.get("client_id") == registration.client_id else None
+
     def unfinished(self) -> Self:
         return self.filter(finished_at=None)
 
@@ -68,7 +73,7 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         """What is to be worked on now, and in nobody's hands."""
         due = self.unfinished().filter(models.Q(next_at=None) | models.Q(next_at__lte=timezone.now()))
         # By the database's clock: one process whose own is wrong takes nothing out of another's hands.
-        return due.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
+        return due.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now())).order_by("pk")
 
     def sync_daily(self, verification: "Verification", *, is_readable: bool) -> None:
         """From now on this one's registration is compared with Entra every night, or it is not any more."""
@@ -106,7 +111,7 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         """This one, to be worked on by the caller and nobody else, or None. It counts as tried from here on."""
         lease = uuid.uuid4()
         begun = Coalesce("started_at", models.Value(timezone.now(), models.DateTimeField()))
-        changes: dict[str, Any] = {"started_at": begun, "tries": models.F("tries") + 1}
+        changes: dict[str, Any] = {"started_at": begun, "next_at": None, "tries": models.F("tries") + 1}
         if not self.due().filter(pk=pk).update(lease_by=lease, lease_until=Now() + LEASE, **changes):
             return None
         whole = self.select_related("registration__tenant", "credential")
@@ -183,11 +188,6 @@ class Verification(models.Model):
         """Did Microsoft say no, to the secret that was tried or to the directory?"""
         asked = ("directory", "sign_in")
         return any(step["key"] in asked and step["state"] == "failed" for step in self.steps)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Is it to be taken up again by itself, at `next_at`?"""
-        return self.finished_at is None and self.started_at is not None and self.next_at is not None
 
     @property
     def moment(self) -> datetime:

@@ -11,14 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from oauth import secret_drop
 from oauth.limits import limited
 from oauth.models import Link
-from oauth.progress import known_of
-from oauth.report import CONFIGURATION, DIRECTORY, FAILED, SIGN_IN, Step
+from oauth.progress import progress_of
+from oauth.report import CONFIGURATION, DIRECTORY, FAILED, NOT_YET, SIGN_IN, Step
 from oauth.secret_drop import MENDABLE, AlreadyOver, Drop, DropForm, Taken
 from tenants.client_address import client_address
-from tenants.setup.az import NoSuchCloud
 from tenants.setup.steps import steps
 from tenants.setup.tools import TOOLS, write_all
-from tenants.setup.values import Values, values_of
+from tenants.setup.values import NoSuchCloud, Values, values_of
 
 from .pages import SeeOther, discreet, for_whoever_opened_it, has_forms, page, unusable
 
@@ -53,7 +52,7 @@ def show(request: HttpRequest, link: Link) -> HttpResponse:
 @for_whoever_opened_it(Link.Purpose.SETUP, Link.Purpose.SECRET)
 def tool(request: HttpRequest, link: Link) -> HttpResponse:
     """The file of the tool that the query names."""
-    return file_of(values_of(link.registration, timezone.localdate()), request.GET.get("tool", ""))
+    return file_of(_values(link), request.GET.get("tool", ""))
 
 
 def file_of(values: Values, key: str) -> HttpResponse:
@@ -109,7 +108,7 @@ def _outcome(request: HttpRequest, link: Link, found: Drop) -> HttpResponse:
         "secret_entered",
         link=link,
         state=found.state.value,
-        still_wrong=[step.key for step in seen if step.state == FAILED and step.key != CONFIGURATION],
+        still_wrong=[step.key for step in seen if step.state in (FAILED, NOT_YET) and step.key != CONFIGURATION],
         credential=found.verification.credential if found.verification else None,
     )
     if found.is_under_way:
@@ -131,11 +130,17 @@ def _steps_seen(found: Drop) -> list[Step]:
     return [Step.of(kept) for kept in (found.verification.steps if found.verification else [])]
 
 
+def _values(link: Link) -> Values:
+    """A secret is made only by whoever can enter it on the same page."""
+    with_secret = link.purpose == Link.Purpose.SECRET
+    return values_of(link.registration, timezone.localdate(), with_secret=with_secret)
+
+
 def _steps(link: Link) -> dict[str, Any]:
-    values = values_of(link.registration, timezone.localdate())
+    values = _values(link)
     address = reverse("oauth:tool", args=[link.public_id])
     return {
         "link": link,
-        "steps": steps(values, known_of(link.registration)),
+        "steps": steps(values, progress_of(link.registration)),
         "tools": write_all(values, lambda key: f"{address}?tool={key}"),
     }

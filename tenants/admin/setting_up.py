@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from oauth.admin.handing_out import shown_once
 from oauth.models import Link
-from oauth.progress import known_of
+from oauth.progress import progress_of
 from oauth.views.setup import file_of
 from tenants.models import AppRegistration
 from tenants.setup.steps import steps
@@ -50,7 +50,7 @@ class SetsUp:
             return self._missing(request, object_id)  # type: ignore[attr-defined]
         if request.method == "POST":
             return self._send(request, registration)
-        values, known = values_of(registration, timezone.localdate()), known_of(registration)
+        values, known = values_of(registration, timezone.localdate()), progress_of(registration)
         found = steps(values, known)
         context = {
             **self.admin_site.each_context(request),  # type: ignore[attr-defined]

@@ -198,13 +198,11 @@ def _when(verification: Verification) -> Any:
 
 def in_entra_panel(registration: AppRegistration) -> Panel:
     """What stands here, side by side with what Entra said when it was last read."""
-    read = Verification.objects.filter(registration=registration, finished_at__isnull=False).exclude(in_entra={})
-    last = read.first()
-    there = InEntra.of(last.in_entra) if last else None
-    if last is None or there is None or there.client_id != registration.client_id:
+    last = Verification.objects.last_read(registration)
+    if last is None:
         return Panel("In Entra", [], [], empty=_not_read(registration))
     current = registration.credentials.current().first()
-    properties = compare(registration, current, there)
+    properties = compare(registration, current, InEntra.of(last.in_entra))
     different = sum(each.sameness == "different" for each in properties)
     return Panel(
         title="In Entra",

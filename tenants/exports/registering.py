@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 
-from tenants.setup.az import NoSuchCloud
+from django.utils import timezone
+
 from tenants.setup.tools import TOOLS, Tool
-from tenants.setup.values import values_of
+from tenants.setup.values import NoSuchCloud, values_of
 
 from .export import Dialect, Export, File
 from .values import Values
 
 _PURPOSES = {
     "manifest": "name, account types, redirect URIs and permissions, for the page Manifest in Entra",
-    "az": "registers it or brings it in line, grants admin consent and adds a secret",
+    "az": "registers it or adds what it lacks, grants admin consent and adds a secret",
     "terraform": "the same, for the azuread provider",
 }
 
@@ -19,7 +20,7 @@ _PURPOSES = {
 def _writer(tool: Tool) -> Callable[[Values], Export]:
     def write(values: Values) -> Export:
         try:
-            text = tool.write(values_of(values.registration, values.made_at.date()))
+            text = tool.write(values_of(values.registration, timezone.localdate(values.made_at)))
         except NoSuchCloud as problem:
             raise values.cannot(str(problem), "Its Setup page has both.") from problem
         return Export(values.title, (File(f"{values.stem}.{tool.filename}", text),))

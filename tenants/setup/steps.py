@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from tenants import portal
 
-from .values import Audience, Values
+from .values import Audience, NewSecret, Values
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Known:
     """How far it has come, as far as Tenantry can tell. None: it cannot."""
 
     registered: bool = False
+    audience: bool | None = None
     uris: bool | None = None
     permissions: bool | None = None
     consent: bool | None = None
@@ -56,10 +57,15 @@ def steps(values: Values, known: Known) -> list[Step]:
     made = [_register(values, known), _ids(values, known)]
     if len(values.uris) > 1:
         made.append(_more_uris(values, known))
-    return [*made, _permissions(values, known), _consent(values, known), _secret(values, known)]
+    made += [_permissions(values, known), _consent(values, known)]
+    return [*made, _secret(values, values.new_secret, known)] if values.new_secret else made
 
 
 def _register(values: Values, known: Known) -> Step:
+    is_alone = len(values.uris) == 1  # others have a step of their own
+    is_wrong = known.audience is False or (is_alone and known.uris is False)
+    if known.registered and is_wrong:
+        return _register_again(values)
     before = _("Older portals call these account types “%(before)s”.") % {"before": values.account_types_before}
     return Step(
         key="register",
@@ -71,16 +77,39 @@ def _register(values: Values, known: Known) -> Step:
             _("Redirect URI: choose the platform “Web”, not “Single-page application”, and paste the address."),
             _("Press “Register”."),
         ),
-        copies=(
-            Copy(_("Name"), values.name),
-            Copy(_("Supported account types"), values.account_types),
-            Copy(_("Redirect URI"), values.uris[0]),
-        ),
+        copies=(Copy(_("Name"), values.name), *_account_types_and_uri(values)),
         done=known.registered,
     )
 
 
+def _register_again(values: Values) -> Step:
+    return Step(
+        key="register",
+        title=_("Correct the registration"),
+        where=_("Manage → Authentication"),
+        url=portal.page_of_app(values.cloud, values.client_id, portal.AUTHENTICATION),
+        lines=(
+            _("It is registered, but with other account types or without this redirect URI, as last seen in Entra."),
+            _("Change what differs, to the letter, and press “Save”. The platform of the redirect URI is “Web”."),
+        ),
+        copies=_account_types_and_uri(values),
+        done=False,
+    )
+
+
+def _account_types_and_uri(values: Values) -> tuple[Copy, ...]:
+    return (
+        Copy(_("Supported account types"), values.account_types),
+        Copy(_("Redirect URI"), values.uris[0]),
+    )
+
+
 def _ids(values: Values, known: Known) -> Step:
+    asked = _("Copy “Application (client) ID” and “Directory (tenant) ID”: they are asked for at the end.")
+    sent = _(
+        "Copy “Application (client) ID” and “Directory (tenant) ID” and send both to whoever sent you this page; "
+        "neither is a secret."
+    )
     ids = [(_("Application (client) ID"), values.client_id), (_("Directory (tenant) ID"), values.directory)]
     return Step(
         key="ids",
@@ -88,7 +117,7 @@ def _ids(values: Values, known: Known) -> Step:
         where=_("Overview of the new registration"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.OVERVIEW),
         lines=(
-            _("Copy “Application (client) ID” and “Directory (tenant) ID”: they are asked for at the end."),
+            asked if values.new_secret else sent,
             _("The “Object ID” beside them is neither of the two."),
         ),
         copies=tuple(Copy(field, text) for field, text in ids if text),
@@ -146,7 +175,7 @@ def _consent(values: Values, known: Known) -> Step:
     )
 
 
-def _secret(values: Values, known: Known) -> Step:
+def _secret(values: Values, secret: NewSecret, known: Known) -> Step:
     lasts = _("Expires: “365 days (12 months)”, until %(day)s. 24 months is the longest, and “Never” is gone.")
     return Step(
         key="secret",
@@ -154,10 +183,10 @@ def _secret(values: Values, known: Known) -> Step:
         where=_("Manage → Certificates & secrets → Client secrets → New client secret"),
         url=portal.page_of_app(values.cloud, values.client_id, portal.CREDENTIALS),
         lines=(
-            lasts % {"day": date_format(values.secret_ends_on, "j F Y")},
+            lasts % {"day": date_format(secret.ends_on, "j F Y")},
             _("Press “Add” and copy the “Value” at once: it is never shown again. The “Secret ID” is not the secret."),
             _("Note the day in the column “Expires”."),
         ),
-        copies=(Copy(_("Description"), values.secret_name),),
+        copies=(Copy(_("Description"), secret.name),),
         done=known.secret,
     )

@@ -8,23 +8,17 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from .az import NoSuchCloud
-from .values import GRAPH_APP, WITH_PERSONAL, Audience, Values
+from .values import GRAPH_APP, WITH_PERSONAL, Audience, NewSecret, Values
 
 ENVIRONMENTS = {"global": "global", "usgov_l4": "usgovernmentl4", "usgov_l5": "usgovernmentl5", "china": "china"}
 
 
 def text(values: Values) -> str:
     """A file main.tf. Raises NoSuchCloud."""
-    key = values.cloud.key if values.cloud else ""
-    if values.cloud is None or key not in ENVIRONMENTS:
-        name = values.cloud.name if values.cloud else _("this cloud")
-        words = _("The azuread provider does not know %(cloud)s. Follow the steps, or use the manifest.")
-        raise NoSuchCloud(words % {"cloud": name})
+    unknown = _("The azuread provider does not know %(cloud)s. Follow the steps, or use the manifest.")
+    _cloud, environment = values.cloud_in(ENVIRONMENTS, unknown)
     tenant = [f"  tenant_id   = {_text(values.directory)}"] if values.directory else []
     parts = [
-        "# Terraform's state will hold the secret's Value: keep the state sealed, or leave the last resource out and",
-        "# make the secret in the portal.",
         *_bring_in(values),
         "terraform {",
         "  required_providers {",
@@ -36,7 +30,7 @@ def text(values: Values) -> str:
         "}",
         "",
         'provider "azuread" {',
-        f"  environment = {_text(ENVIRONMENTS[key])}",
+        f"  environment = {_text(environment)}",
         *tenant,
         "}",
         "",
@@ -56,19 +50,30 @@ def text(values: Values) -> str:
         "}",
         "",
         *([] if values.audience == Audience.PERSONAL else _consent(values)),
-        'resource "azuread_application_password" "secret" {',
-        "  application_id = azuread_application.registration.id",
-        f"  display_name   = {_text(values.secret_name)}",
-        f'  end_date       = "{values.secret_ends_on:%Y-%m-%d}T00:00:00Z"',
-        "",
-        "  # Without it the old secret would be removed before the new one is known.",
-        "  lifecycle {",
-        "    create_before_destroy = true",
-        "  }",
-        "}",
-        "",
         'output "client_id" {',
         "  value = azuread_application.registration.client_id",
+        "}",
+        *(_secret(values.new_secret) if values.new_secret else []),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _secret(secret: NewSecret) -> list[str]:
+    return [
+        "",
+        "# Terraform's state will hold the secret's Value: keep the state sealed, or leave this resource and its",
+        "# output out and make the secret in the portal. `terraform output -raw secret_value` shows it.",
+        'resource "azuread_application_password" "secret" {',
+        "  application_id = azuread_application.registration.id",
+        f"  display_name   = {_text(secret.name)}",
+        f'  end_date       = "{secret.ends_on:%Y-%m-%d}T00:00:00Z"',
+        "",
+        "  # Another day or name would have it replaced, and what uses it cut off. To renew it, add a second resource",
+        "  # beside this one, and take this one out once no product uses it.",
+        "  lifecycle {",
+        "    ignore_changes  = [display_name, end_date]",
+        "    prevent_destroy = true",
+        "  }",
         "}",
         "",
         'output "secret_value" {',
@@ -76,7 +81,6 @@ def text(values: Values) -> str:
         "  sensitive = true",
         "}",
     ]
-    return "\n".join(parts) + "\n"
 
 
 def _consent(values: Values) -> list[str]:
@@ -107,8 +111,10 @@ def _bring_in(values: Values) -> list[str]:
     return [
         f"# The application {values.client_id} exists already: bring it in before the first apply, by its Object ID,",
         "#   terraform import azuread_application.registration /applications/<Object ID>",
-        "# Whatever else it has then becomes what stands here: other redirect URIs and permissions are taken off. A",
-        "# consent that was granted for it already has to be imported, too.",
+        "# Whatever else it has then becomes what stands here: other redirect URIs and permissions are taken off, so",
+        "# add here what is to stay. A consent that was granted for it already has to be imported, too, by the ID that",
+        f"#   az ad app permission list-grants --id {values.client_id} --query '[].id' --output tsv",
+        "# shows, as azuread_service_principal_delegated_permission_grant.consent.",
     ]
 
 

@@ -7,8 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from . import az, manifest, terraform
-from .az import NoSuchCloud
-from .values import Values
+from .values import NoSuchCloud, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +38,8 @@ TOOLS = (
         key="az",
         title=_("Script for the Azure CLI"),
         use=_(
-            "Runs in Azure Cloud Shell or anywhere the Azure CLI is. It registers, grants admin consent and adds a "
-            "client secret; it removes none."
+            "Runs in Azure Cloud Shell or anywhere the Azure CLI is. It registers the application, or adds to a "
+            "registered one what it lacks, and grants admin consent; it takes nothing off and removes no secret."
         ),
         filename="register.sh",
         content_type="text/x-shellscript",
@@ -49,7 +48,10 @@ TOOLS = (
     Tool(
         key="terraform",
         title=_("Terraform"),
-        use=_("For the azuread provider. The state will hold the secret: see the first lines."),
+        use=_(
+            "For the azuread provider: “terraform init”, then “terraform apply”. Where it makes a secret, the "
+            "state will hold it: see the comment there."
+        ),
         filename="main.tf",
         content_type="text/plain",
         write=terraform.text,

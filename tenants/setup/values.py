@@ -1,7 +1,10 @@
 """What a registration is to be in Entra: the values that are entered there, by whichever way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+
+from django.utils.translation import gettext as _
 
 from tenants import scopes
 from tenants.clouds import Cloud, clouds
@@ -30,9 +33,24 @@ class Permission:
     id: str
 
 
+@dataclass(frozen=True)
+class NewSecret:
+    """The client secret that is to be made: what it is called there, and its last day."""
+
+    name: str
+    ends_on: date
+
+
+class NoSuchCloud(LookupError):
+    """The tool has no name for this cloud; the message says what to do instead."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """All that is entered in Entra, or told to a tool that enters it. Holds no secret."""
+    """All that is entered in Entra, or told to a tool that enters it. Holds no secret.
+
+    Without a new secret, none is to be made there: whoever follows this has no way to hand it over.
+    """
 
     name: str
     audience: str
@@ -43,11 +61,17 @@ class Values:
     client_id: str
     uris: tuple[str, ...]
     permissions: tuple[Permission, ...]
-    secret_name: str
-    secret_ends_on: date
+    new_secret: NewSecret | None
+
+    def cloud_in(self, names: Mapping[str, str], unknown: str) -> tuple[Cloud, str]:
+        """The cloud, and what a tool calls it. Raises NoSuchCloud with these words about `%(cloud)s`."""
+        name = names.get(self.cloud.key) if self.cloud else None
+        if self.cloud is None or name is None:
+            raise NoSuchCloud(unknown % {"cloud": self.cloud.name if self.cloud else _("this cloud")})
+        return self.cloud, name
 
 
-def values_of(registration: AppRegistration, today: date) -> Values:
+def values_of(registration: AppRegistration, today: date, *, with_secret: bool = True) -> Values:
     """The registration's own values. Without a ticked scope its permissions are those always asked for."""
     names = scopes.permissions_listed(registration.scope_names)
     return Values(
@@ -60,6 +84,5 @@ def values_of(registration: AppRegistration, today: date) -> Values:
         client_id=registration.client_id,
         uris=tuple(registration.uris_to_register),
         permissions=tuple(Permission(name, scopes.PERMISSION_IDS[name]) for name in names),
-        secret_name=f"Tenantry {today:%Y-%m}",
-        secret_ends_on=today + timedelta(days=SECRET_DAYS),
+        new_secret=NewSecret(f"Tenantry {today:%Y-%m}", today + timedelta(days=SECRET_DAYS)) if with_secret else None,
     )

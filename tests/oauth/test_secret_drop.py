@@ -314,6 +314,16 @@ def test_a_registration_without_scopes_judges_no_secret(client, world, draft, li
     assert "What Entra still lacks" not in works
 
 
+def test_who_can_approve_is_told_that_nobody_has(client, world, draft, link) -> None:
+    world.microsoft.may_read_grants(world.app["client_id"], world.directory["id"])
+    enter(client, link, filled(world))
+    try_it(link)
+    shown = page(client, link)
+    assert "Microsoft takes the secret" in shown
+    assert "Admin consent was not granted for all permissions." in shown
+    assert "There is nothing more for you to do here" not in shown
+
+
 def test_a_suspension_is_no_refusal(client, world, draft, link) -> None:
     enter(client, link, filled(world))
     tenant = type(draft.tenant).objects.filter(pk=draft.tenant_id)

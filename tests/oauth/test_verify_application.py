@@ -190,6 +190,17 @@ def test_a_listed_secret_whose_value_is_entered_then_is_one_row(read):
     assert str(entered.key_id) == other["key_id"]
 
 
+def test_the_same_secret_entered_again_is_the_listed_one(read):
+    sync(read.registration)
+    Credential.objects.replace(read.registration, read.secret["value"], timezone.now() + timedelta(days=9))
+    for _ in range(2):
+        made = sync(read.registration)
+        assert step(made, "secret")["state"] == "ok"
+        assert (str(current().key_id), current().ends_at_typed) == (read.secret["key_id"], False)
+    before = Credential.objects.get(slot="previous")
+    assert (before.key_id, before.removed_at) == (None, None)
+
+
 def test_a_replaced_secret_that_was_removed_in_entra_is_marked(read):
     sync(read.registration)
     other = read.microsoft.add_secret(read.app["client_id"])

@@ -101,6 +101,21 @@ def test_the_reconciler_rings_for_what_is_due(world, rung, django_capture_on_com
     assert [bell for bell in rung if bell[0] == "oauth.tasks.verify"] == [("oauth.tasks.verify", (made.pk,))]
 
 
+def test_what_has_finished_rings_no_more(world, rung, django_capture_on_commit_callbacks):
+    set_up(world)
+    made = ask(world.registration, kind=Verification.Kind.SYNC)
+    Verification.objects.filter(pk=made.pk).update(next_at=timezone.now() - timedelta(minutes=5))
+    with django_capture_on_commit_callbacks(execute=True):
+        verify(made.pk)
+    assert Verification.objects.get(pk=made.pk).outcome == "ok"
+    assert [name for name, _ in rung if name == "oauth.tasks.verify"] == []
+
+
+def test_of_more_than_one_turn_takes_who_waits_longest_comes_first(world):
+    asked = [ask(world.registration, kind=kind) for kind in Verification.Kind]
+    assert list(Verification.objects.due()) == asked
+
+
 def test_what_waits_a_few_seconds_is_rung_for_by_itself(world, rung, django_capture_on_commit_callbacks):
     world.microsoft.set_fault(7000215)
     made = ask(world.registration)

@@ -2,13 +2,15 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from oauth.in_entra import InEntra
 from oauth.models import AdminGrant, Link, Verification
-from tenants.models import AppRegistration, Event, RedirectURI
+from tenants.models import AppRegistration, Event, RedirectURI, ScopeSelection
 from tests.factories import make_credential, make_operator, make_registration, make_tenant
 from tests.oauth.consenting import text_of
 
@@ -89,29 +91,73 @@ def test_steps_tick_themselves_as_far_as_tenantry_knows(client, registration) ->
     assert (seen["register"], seen["ids"], seen["secret"]) == ("done", "done", "done")
 
 
-def test_what_a_verification_saw_in_entra_ticks_steps_or_takes_the_tick_away(client, registration) -> None:
+CLIENT_ID = "11111111-2222-4333-8444-555555555555"
+ALWAYS = ("MailboxSettings.Read", "User.Read", "openid", "profile", "email", "offline_access")
+
+
+def read(registration: AppRegistration, *, kind: str = "whole", consent: str = "", **fields: Any) -> None:
+    """Entra was read, and told of the application what stands here, but for these fields."""
+    AppRegistration.objects.filter(pk=registration.pk).update(client_id=CLIENT_ID)
+    registration = AppRegistration.objects.get(pk=registration.pk)
+    there = {
+        "client_id": CLIENT_ID,
+        "name": registration.name,
+        "audience": registration.audience,
+        "is_disabled": False,
+        "redirect_uris": tuple(registration.uris_to_register),
+        "permissions": ("Mail.ReadWrite", *ALWAYS),
+        **fields,
+    }
+    steps = [{"key": "consent", "state": consent, "seen": ""}] if consent else []
+    Verification.objects.create(
+        registration=registration,
+        kind=kind,
+        client_id=CLIENT_ID,
+        in_entra=InEntra(**there).kept(),
+        steps=steps,
+        finished_at=timezone.now(),
+    )
+
+
+def test_what_was_read_in_entra_ticks_steps_or_takes_the_tick_away(client, registration) -> None:
     RedirectURI.objects.create(registration=registration, use="product", uri="https://mail.contoso.example/")
-    states = {"redirect_uris": "ok", "permissions": "failed", "consent": "skipped"}
-    steps = [{"key": key, "state": state, "seen": ""} for key, state in states.items()]
-    Verification.objects.create(registration=registration, steps=steps, finished_at=timezone.now(), outcome="failed")
+    read(registration, permissions=ALWAYS, consent="skipped")
     seen = ticks(client, registration)
-    assert (seen["uris"], seen["permissions"], seen["consent"]) == ("done", "to do", "?")
+    assert (seen["register"], seen["uris"], seen["permissions"], seen["consent"]) == ("done", "done", "to do", "?")
+
+
+def test_a_tick_goes_once_more_is_wanted(client, registration) -> None:
+    read(registration, consent="ok")
+    seen = ticks(client, registration)
+    assert (seen["permissions"], seen["consent"]) == ("done", "done")
+    RedirectURI.objects.create(registration=registration, use="product", uri="https://mail.contoso.example/")
+    ScopeSelection.objects.create(registration=registration, scope="Calendar.ReadOnly")
+    seen = ticks(client, registration)
+    assert (seen["uris"], seen["permissions"], seen["consent"]) == ("to do", "to do", "?")
+
+
+@pytest.mark.parametrize("wrong", [{"audience": "AzureADMultipleOrgs"}, {"redirect_uris": ()}])
+def test_one_that_was_registered_otherwise_is_to_be_corrected_where_that_is_done(client, registration, wrong) -> None:
+    read(registration, **wrong)
+    step = client.get(address(registration)).context["steps"][0]
+    assert (step.key, step.done, step.title) == ("register", False, "Correct the registration")
+    assert step.url.endswith(f"/Authentication/appId/{CLIENT_ID}")
+    assert "Single tenant only" in [copy.text for copy in step.copies]
 
 
 def test_what_a_nightly_comparison_leaves_out_stands_as_it_was_seen_before(client, registration) -> None:
-    whole, nightly = [("consent", "ok"), ("permissions", "failed")], [("permissions", "ok")]
-    for kind, steps in [("whole", whole), *[("sync", nightly)] * 12]:
-        kept = [{"key": key, "state": state, "seen": ""} for key, state in steps]
-        Verification.objects.create(registration=registration, kind=kind, steps=kept, finished_at=timezone.now())
+    read(registration, consent="ok", permissions=ALWAYS)
+    for _ in range(12):
+        read(registration, kind="sync")
     seen = ticks(client, registration)
     assert (seen["consent"], seen["permissions"]) == ("done", "done")
 
 
 def test_what_was_seen_of_another_application_ticks_nothing(client, registration) -> None:
-    kept = [{"key": "permissions", "state": "ok", "seen": ""}]
-    before = "99999999-2222-4333-8444-555555555555"
-    Verification.objects.create(registration=registration, steps=kept, client_id=before, finished_at=timezone.now())
-    assert ticks(client, registration)["permissions"] == "?"
+    read(registration, consent="ok")
+    AppRegistration.objects.filter(pk=registration.pk).update(client_id="99999999-2222-4333-8444-555555555555")
+    seen = ticks(client, registration)
+    assert (seen["permissions"], seen["consent"]) == ("?", "?")
 
 
 @pytest.mark.parametrize(("status", "tick"), [("reported", "?"), ("seen", "done"), ("verified", "done")])
@@ -161,10 +207,20 @@ def test_the_administrator_sees_the_steps_and_nothing_of_the_house(client, regis
     page = text_of(client.get(f"/c/{token}/", follow=True))
     assert "Register the app in Entra" in page
     assert "Mail.ReadWrite" in page
-    for words in ("/admin/", "alert", "finding", "What Microsoft would say"):
+    for words in (
+        "/admin/",
+        "alert",
+        "finding",
+        "What Microsoft would say",
+        "never shown again",
+        "asked for at the end",
+    ):
         assert words not in page
+    assert "send them both IDs" in page
     link = Link.objects.get()
-    assert b"az ad app create" in client.get(f"/connect/{link.public_id}/setup/?tool=az").content
+    script = client.get(f"/connect/{link.public_id}/setup/?tool=az").content
+    assert b"az ad app create" in script
+    assert b"credential reset" not in script
     assert client.get(f"/connect/{link.public_id}/setup/?tool=x").status_code == 404
 
 

@@ -14,8 +14,7 @@ import pytest
 from tenants import clouds, scopes
 from tenants.models import RedirectURI
 from tenants.setup import az, manifest, terraform
-from tenants.setup.az import NoSuchCloud
-from tenants.setup.values import GRAPH_APP, Values, values_of
+from tenants.setup.values import GRAPH_APP, NoSuchCloud, Values, values_of
 from tests.factories import make_registration
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +29,9 @@ printf '%s\\x1f' "$@" >> "$AZ_LOG"
 echo >> "$AZ_LOG"
 case "$*" in
   "ad app create"*) echo {APP_ID} ;;
+  "ad app list"*) printf '%s' "${{AZ_OF_THIS_NAME-}}" ;;
+  "ad app show"*redirectUris*) printf '%s' "${{AZ_URIS-}}" ;;
+  "ad app show"*resourceAccess*) printf '%s' "${{AZ_LISTED-}}" ;;
   "account show"*) echo the-directory ;;
   "ad sp show"*) exit 3 ;;
   *"credential reset"*) echo not-a-real-secret ;;
@@ -52,13 +54,15 @@ def ids(names: tuple[str, ...]) -> set[str]:
 ASKED = ids(("Mail.ReadWrite", "Mail.Send", "Calendars.Read", "MailboxSettings.Read", "User.Read", *scopes.OIDC))
 
 
-def run(script: str, folder: Path) -> tuple[list[list[str]], str]:
-    """What the script asks of az, and what it says."""
+def run(script: str, folder: Path, *, code: int = 0, **there: str) -> tuple[list[list[str]], str]:
+    """What the script asks of az, and what it says, where this is there already."""
     (folder / "az").write_text(AZ)
     (folder / "az").chmod(0o755)
     log = folder / "log"
     env = {"PATH": f"{folder}:{os.environ['PATH']}", "AZ_LOG": str(log), "HOME": "/nowhere"}
-    done = subprocess.run(["bash", "-s"], input=script, env=env, capture_output=True, text=True, timeout=30, check=True)
+    env |= {f"AZ_{name.upper()}": value for name, value in there.items()}
+    done = subprocess.run(["bash", "-s"], input=script, env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code, done.stderr
     return [line.split("\x1f")[:-1] for line in log.read_text().split("\n")[:-1]], done.stdout
 
 
@@ -140,10 +144,49 @@ def test_a_new_secret_is_added_and_none_is_removed(values, tmp_path) -> None:
     assert made["--display-name"] == ["Tenantry 2026-11"]
 
 
-def test_what_is_registered_already_is_brought_in_line(values, tmp_path) -> None:
-    calls, _ = run(az.text(replace(values, client_id=APP_ID)), tmp_path)
-    assert one(calls, "ad", "app", "update")["--id"] == [APP_ID]
+def test_one_that_is_called_the_same_is_not_touched(values, tmp_path) -> None:
+    calls, _ = run(az.text(values), tmp_path, code=1, of_this_name=APP_ID)
+    assert one(calls, "ad", "app", "list")["--filter"] == [f"displayName eq '{NAME.replace(chr(39), chr(39) * 2)}'"]
+    assert {tuple(call[:3]) for call in calls if call[0] == "ad"} == {("ad", "app", "list")}
+
+
+def test_what_is_registered_already_gets_what_it_lacks_and_keeps_the_rest(values, tmp_path) -> None:
+    theirs = "https://other.example.com/?a=*&b=[x]"
+    listed = [values.permissions[0].id.upper(), "00000000-1111-4222-8333-444444444444"]
+    calls, _ = run(
+        az.text(replace(values, client_id=APP_ID)),
+        tmp_path,
+        uris=f"{theirs}\n{values.uris[1]}\n",
+        listed="\n".join(listed),
+    )
+    changed = one(calls, "ad", "app", "update")
+    assert changed["--id"] == [APP_ID]
+    assert changed["--web-redirect-uris"] == [theirs, values.uris[1], values.uris[0]]
+    added = one(calls, "ad", "app", "permission", "add")
+    assert added["--api"] == [GRAPH_APP]
+    assert added["--api-permissions"] == [f"{permission.id}=Scope" for permission in values.permissions[1:]]
     assert not [call for call in calls if call[:3] == ["ad", "app", "create"]]
+
+
+def test_what_lacks_nothing_but_a_secret_gets_nothing_else(values, tmp_path) -> None:
+    listed = "\n".join(permission.id for permission in values.permissions)
+    script = az.text(replace(values, client_id=APP_ID))
+    calls, _ = run(script, tmp_path, uris="\n".join(values.uris), listed=listed)
+    assert one(calls, "ad", "app", "update")["--web-redirect-uris"] == list(values.uris)
+    assert not [call for call in calls if call[:4] == ["ad", "app", "permission", "add"]]
+
+
+def test_what_lists_nothing_yet_gets_all(values, tmp_path) -> None:
+    calls, _ = run(az.text(replace(values, client_id=APP_ID)), tmp_path)
+    assert one(calls, "ad", "app", "update")["--web-redirect-uris"] == list(values.uris)
+    assert len(one(calls, "ad", "app", "permission", "add")["--api-permissions"]) == len(values.permissions)
+
+
+@pytest.mark.parametrize("write", [az.text, terraform.text])
+def test_who_has_no_way_to_hand_a_secret_over_makes_none(values, write) -> None:
+    made = write(replace(values, new_secret=None))
+    for words in ("credential reset", "azuread_application_password", "secret"):
+        assert words not in made.lower()
 
 
 @pytest.mark.parametrize(
@@ -178,11 +221,10 @@ def test_with_personal_accounts_the_script_asks_for_tokens_of_version_2(values, 
     assert one(calls, "ad", "app", "create").get("--requested-access-token-version") == version
 
 
-def test_the_dod_has_a_graph_of_its_own(values, tmp_path) -> None:
-    calls, _ = run(az.text(replace(values, cloud=clouds.cloud("usgov_l5"))), tmp_path)
-    assert one(calls, "cloud", "update")["--endpoint-microsoft-graph-resource-id"] == [
-        "https://dod-graph.microsoft.us/"
-    ]
+@pytest.mark.parametrize(("key", "graph"), [("usgov_l4", "graph"), ("usgov_l5", "dod-graph")])
+def test_clouds_of_one_name_each_set_their_own_graph(values, tmp_path, key, graph) -> None:
+    calls, _ = run(az.text(replace(values, cloud=clouds.cloud(key))), tmp_path)
+    assert one(calls, "cloud", "update")["--endpoint-microsoft-graph-resource-id"] == [f"https://{graph}.microsoft.us/"]
 
 
 @pytest.mark.parametrize("text", [az.text, terraform.text])
@@ -236,6 +278,8 @@ def test_terraform_takes_a_name_to_the_letter(values) -> None:
     assert 'O\'Neil \\"Mail\\" $${HOME} $(id) `id` %%{x}' in made
 
 
-def test_terraform_removes_the_old_secret_last(values) -> None:
+def test_terraform_replaces_no_secret_by_itself(values) -> None:
+    """A file that is downloaded again has another day, and the secret another name."""
     (life,) = read(terraform.text(values))["azuread_application_password"]["lifecycle"]
-    assert life["create_before_destroy"] is True
+    assert life["prevent_destroy"] is True
+    assert set(map(str, life["ignore_changes"])) == {"display_name", "end_date"}
