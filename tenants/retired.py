@@ -5,25 +5,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Retired:
-    """One thing that ends or has ended: what, when, what comes instead, and where Microsoft says so."""
+    """One thing that ends or has ended: what, when, and what comes instead. Where Microsoft says so is in its rule."""
 
     what: str
     when: str
     instead: str
-    source: str
 
 
 _EWS = Retired(
     "Exchange Web Services (EWS)",
     "blocked for applications that are not Microsoft's from 1 October 2026",
     "Move what uses it to Microsoft Graph and remove the permission in Entra.",
-    "Exchange Team Blog, “Retirement of Exchange Web Services in Exchange Online”",
 )
 _AAD_GRAPH = Retired(
     "Azure AD Graph",
-    "retired",
+    "answering nobody since 1 July 2025",
     "Move what uses it to Microsoft Graph and remove the permission in Entra.",
-    "Microsoft Graph, “Azure AD Graph retirement”",
 )
 
 # By the ID of a permission or of a resource, as a registration lists them in Entra (requiredResourceAccess).
@@ -39,13 +36,11 @@ HOSTS = {
         "The cloud Azure Germany",
         "closed since 29 October 2021",
         "Register the application in the cloud its directory has moved to.",
-        "Microsoft, “Azure Germany” closure",
     ),
     "login-us.microsoftonline.com": Retired(
         "The sign-in host login-us.microsoftonline.com",
         "replaced by login.microsoftonline.us in 2020",
         "Choose the cloud US Government L4 or L5.",
-        "Microsoft Entra, “National clouds”",
     ),
 }
 # Still answered, by another name.
@@ -54,7 +49,6 @@ OLD_HOSTS = {
         "The sign-in host login.chinacloudapi.cn",
         "an alias that MSAL calls deprecated",
         "Choose the built-in cloud for China, whose host is login.partner.microsoftonline.cn.",
-        "Microsoft Entra, “National clouds”",
     ),
 }
 # By permission asked for.
@@ -64,6 +58,5 @@ PROTOCOLS = {
         "off by default for existing tenants from the end of December 2026",
         "Have every product of this registration sign in to SMTP by OAuth before then, and SMTP AUTH allowed for the "
         "mailboxes that send.",
-        "Exchange Team Blog, “Exchange Online SMTP AUTH Basic Authentication deprecation timeline”",
     )
 }

@@ -24,6 +24,11 @@ def _directory_unknown(facts: Facts) -> Iterator[str]:
         yield "Its own directory is not known, so the client secret cannot be tried at night."
 
 
+def _shared_by_one(facts: Facts) -> Iterator[str]:
+    if facts.registration.tenant_id is None and facts.registration.audience == Audience.MY_ORG:
+        yield "Many tenants share it, and only accounts of its own directory may sign in."
+
+
 def _directory_of_personal_accounts(facts: Facts) -> Iterator[str]:
     if facts.registration.directory == PERSONAL_DIRECTORY:
         yield "The directory entered is the one of all personal Microsoft accounts; no application is registered there."
@@ -75,6 +80,16 @@ RULES = (
         source=_AUTHORITIES,
         codes=(50194,),
         look=_no_directory,
+    ),
+    Rule(
+        kind="shared-single-tenant",
+        level=REFUSED,
+        field="audience",
+        what="A single-tenant registration takes accounts of its own directory only, and nobody else's.",
+        fix="Choose account types of several directories, here and in Entra, or give it to the one tenant whose it is.",
+        source=ERRORS,
+        codes=(50020, 700016),
+        look=_shared_by_one,
     ),
     Rule(
         kind="directory-of-personal-accounts",

@@ -80,9 +80,10 @@ RULES = (
         kind="retired-permission",
         level=REFUSED,
         field="scopes",
-        what="A permission listed in Entra is of an interface that Microsoft has switched off.",
+        what="A permission listed in Entra is of an interface that Microsoft is switching off or has switched off.",
         fix="Move what uses it, and remove it under API permissions.",
-        source="Exchange Team Blog, “Retirement of Exchange Web Services in Exchange Online”",
+        source="Exchange Team Blog, “Retirement of Exchange Web Services in Exchange Online”; "
+        "Microsoft Entra Blog, “Action required: Azure AD Graph API retirement”",
         look=_retired_permissions,
     ),
     Rule(

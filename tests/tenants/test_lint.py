@@ -41,6 +41,7 @@ def served_at(settings) -> None:
 # kind: what breaks it, what comes nearest to it and keeps it
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "authority": ({"directory": ""}, {"directory": "contoso.example"}),
+    "shared-single-tenant": ({"shared": True, "audience": "AzureADMyOrg"}, {"shared": True, "audience": MANY}),
     "directory-of-personal-accounts": ({"directory": PERSONAL_DIRECTORY}, {}),
     "personal-accounts-in-a-national-cloud": ({"cloud": "china", "audience": ANY}, {"cloud": "china"}),
     "name-too-long": ({"name": "x" * 91, "audience": PERSONAL}, {"name": "x" * 91}),
