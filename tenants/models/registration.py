@@ -167,8 +167,8 @@ class AppRegistration(Watched):
 
     @property
     def uris_to_register(self) -> list[str]:
-        """Every redirect URI the registration must have in Entra, platform Web; ours first."""
-        return [self.redirect_uri, *self.product_uris]
+        """Every redirect URI the registration must have in Entra, platform Web, each once; ours first."""
+        return list(dict.fromkeys([self.redirect_uri, *self.product_uris]))
 
     def _uris(self, use: str) -> list[str]:
         return [row.uri for row in self.redirect_uris.all() if row.use == use]
