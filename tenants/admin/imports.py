@@ -20,8 +20,8 @@ from .display import BAD, GOOD, QUIET, WARNING, badge, link_to, list_of, page_of
 from .importing import example_view, may_import, ring, upload_view
 from .pages import Button, Page, Panel
 from .panels import SHOWN
+from .refreshing import refreshing
 
-REFRESH_SECONDS = 2
 A_PAGE = 50
 PAGES = "p"
 Outcome, State = ImportRow.Outcome, Import.State
@@ -136,12 +136,12 @@ class ImportAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         at_work = Import.objects.visible_to(request.user).filter(state__in=Import.AT_WORK)
-        return _refreshing(response, at_work.exists())
+        return refreshing(response, at_work.exists())
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().change_view(request, object_id, *args, **kwargs)
         shown = getattr(response, "context_data", {}).get("original")
-        return _refreshing(response, shown is not None and shown.is_at_work)
+        return refreshing(response, shown is not None and shown.is_at_work)
 
     # The page
 
@@ -259,10 +259,3 @@ def _imported(request: HttpRequest, upload: Import) -> Panel:
         more=list_of(AppRegistration) if len(rows) > SHOWN else "",
         more_words="All app registrations",
     )
-
-
-def _refreshing(response: HttpResponse, is_at_work: bool) -> HttpResponse:
-    """The page shows progress without a script: the browser loads it again while a worker is at it."""
-    if is_at_work and response.status_code == 200:
-        response.headers["Refresh"] = str(REFRESH_SECONDS)
-    return response
