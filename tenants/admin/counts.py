@@ -7,7 +7,7 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from monitoring.models import Finding
-from oauth.models import Connection, Verification
+from oauth.models import Connection
 from tenants.models import AppRegistration, Credential
 
 from .display import BAD, QUIET, WARNING, badge, ends
@@ -53,9 +53,8 @@ def open_findings(row: Any, none: str = "none") -> Any:
 
 
 def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet[Any]:
-    """With what their list and their tenant's page tell: secret, connections, findings, and what Entra had."""
+    """With what their list and their tenant's page tell: secret, connections and findings."""
     current = Credential.objects.current().filter(registration=OuterRef("pk"))
-    read = Verification.objects.filter(registration=OuterRef("pk"), finished_at__isnull=False).exclude(in_entra={})
     registrations = with_findings(
         registrations, user, "registration", "credential__registration", "connection__registration"
     )
@@ -63,7 +62,6 @@ def with_health(registrations: QuerySet[AppRegistration], user: Any) -> QuerySet
         secret_id=Subquery(current.values("pk")),
         secret_ends_at=Subquery(current.values("ends_at")),
         connection_count=connections_of(user, "registration"),
-        in_entra=Subquery(read.values("in_entra")[:1]),
     )
 
 

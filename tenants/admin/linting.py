@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.html import format_html
 
 from oauth.in_entra import listed_in
 from tenants.lint import LATER, NOTE, REFUSED, Hint, lint
@@ -13,21 +12,41 @@ from .display import BAD, GOOD, QUIET, WARNING, badge, stacked
 from .pages import Page, Panel
 
 WORDS = {REFUSED: (BAD, "refused"), LATER: (WARNING, "will hurt"), NOTE: (QUIET, "to plan for")}
-CLEAN = "Nothing that Microsoft would refuse."
+CLEAN = "clean"
+
+
+class LintFilter(admin.SimpleListFilter):
+    """By the worst of what lint says today; its rules go by the day, so it is asked of each row."""
+
+    title = "lint"
+    parameter_name = "lint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(REFUSED, "Microsoft would refuse"), (LATER, "will hurt"), (CLEAN, "clean")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(pk__in=[row.pk for row in queryset if worst_of(hints_of(row)) == self.value()])
+
+
+def worst_of(hints: list[Hint]) -> str:
+    """The worst level there is; notes alone leave a registration clean."""
+    return next((level for level in (REFUSED, LATER) if any(hint.rule.level == level for hint in hints)), CLEAN)
 
 
 def hints_of(registration: Any) -> list[Hint]:
-    """What lint says of it, with what was seen in Entra where it comes from with_health()."""
+    """What lint says of it, with what was seen in Entra where the row comes from the admin's list."""
     return lint(registration, listed=listed_in(getattr(registration, "in_entra", None), registration.client_id))
 
 
 def lint_badge(hints: list[Hint]) -> Any:
-    """The worst of it, and how much there is; notes alone leave a registration clean."""
-    for level in (REFUSED, LATER):
-        if number := sum(hint.rule.level == level for hint in hints):
-            kind, words = WORDS[level]
-            return badge(kind, f"{number} {words}")
-    return badge(GOOD, "clean")
+    """The worst of it, and how much of that there is."""
+    worst = worst_of(hints)
+    if worst == CLEAN:
+        return badge(GOOD, "clean")
+    kind, words = WORDS[worst]
+    return badge(kind, f"{sum(hint.rule.level == worst for hint in hints)} {words}")
 
 
 def put_lint(page: Page, hints: list[Hint]) -> None:
@@ -40,17 +59,18 @@ def _panel(hints: list[Hint]) -> Panel:
     """Every hint, with the numbers it prevents, how to mend it and the fact it rests on."""
     return Panel(
         title="What Microsoft would say",
-        columns=["How bad", "What is wrong", "What to do", "Prevents"],
+        columns=["How bad", "What is wrong", "What to do", "Prevents", "Rests on"],
         rows=[
             [
                 badge(*WORDS[hint.rule.level]),
-                format_html('<span title="{}">{}</span>', hint.rule.source, stacked(hint.seen, hint.rule.what)),
+                stacked(hint.seen, hint.rule.what),
                 hint.rule.fix,
                 hint.codes or "-",
+                hint.rule.source,
             ]
             for hint in hints
         ],
-        empty=CLEAN,
+        empty="Nothing that Microsoft would refuse.",
     )
 
 

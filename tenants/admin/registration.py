@@ -2,16 +2,16 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F
+from django.db.models import F, OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from monitoring.models import Finding
-from oauth.models import AdminGrant, Connection, Link
+from oauth.models import AdminGrant, Connection, Link, Verification
 from tenants import clouds
-from tenants.models import AppRegistration
+from tenants.models import AppRegistration, Credential
 
 from . import history
 from .approvals import approvals_panel
@@ -24,7 +24,7 @@ from .display import BAD, ago, badge, ends, link_to, list_of, page_of, sees_plat
 from .exporting import Exports
 from .funnel import funnel_of_registration
 from .importing import OffersImport
-from .linting import hints_of, lint_badge, put_lint, tell_refused
+from .linting import LintFilter, hints_of, lint_badge, put_lint, tell_refused
 from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
@@ -33,7 +33,7 @@ from .sending import SendsLinks
 from .setting_up import SetsUp
 from .standing import RegistrationStanding
 from .stored_secrets import end_day, stored_secrets
-from .verifying import Verifies, in_entra_panel, tell_of_new_secret, verification_panel
+from .verifying import LastVerification, Verifies, in_entra_panel, tell_of_new_secret, verification_panel
 
 
 class CloudFilter(admin.SimpleListFilter):
@@ -51,7 +51,7 @@ class CloudFilter(admin.SimpleListFilter):
 class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp, Exports, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
-    list_filter = [RegistrationStanding, "tenant", CloudFilter]
+    list_filter = [RegistrationStanding, LintFilter, LastVerification, "tenant", CloudFilter]
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
     autocomplete_fields = ["tenant"]
@@ -178,8 +178,11 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
         return not (obj and obj.archived_at) and super().has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        related = ("scope_selections", "redirect_uris", "credentials")
-        return with_health(super().get_queryset(request), request.user).prefetch_related(*related)
+        # Lint looks at no value, so none is loaded and opened for it.
+        related = ("scope_selections", "redirect_uris", Prefetch("credentials", Credential.objects.defer("value")))
+        read = Verification.objects.filter(registration=OuterRef("pk"), finished_at__isnull=False).exclude(in_entra={})
+        rows = with_health(super().get_queryset(request), request.user)
+        return rows.annotate(in_entra=Subquery(read.values("in_entra")[:1])).prefetch_related(*related)
 
     def save_model(self, request: HttpRequest, obj: AppRegistration, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -33,6 +34,26 @@ STATES = {
     NOT_YET: (WARNING, "not yet"),
 }
 SAMENESS = {"same": (GOOD, "the same"), "more": (QUIET, "more in Entra"), "different": (WARNING, "not the same")}
+
+
+class LastVerification(admin.SimpleListFilter):
+    """By how the last one ended."""
+
+    title = "last verification"
+    parameter_name = "verified"
+    NEVER = "never"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*Verification.Outcome.choices, (self.NEVER, "never verified")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() is None:
+            return queryset
+        finished = Verification.objects.filter(registration=OuterRef("pk"), finished_at__isnull=False)
+        last = queryset.annotate(last_outcome=Subquery(finished.values("outcome")[:1]))
+        if self.value() == self.NEVER:
+            return last.filter(last_outcome=None)
+        return last.filter(last_outcome=self.value())
 
 
 def start_verification(request: HttpRequest, registration: AppRegistration, kind: str = Kind.WHOLE) -> Verification:
