@@ -17,7 +17,7 @@ def stored_secrets(registration: AppRegistration) -> Panel:
     has_value = ExpressionWrapper(Q(value__isnull=False), output_field=BooleanField())
     is_current = ExpressionWrapper(Q(slot=Credential.Slot.CURRENT), output_field=BooleanField())
     rows: Any = registration.credentials.defer("value").annotate(has_value=has_value)
-    rows = rows.order_by(is_current.desc(), *Credential._meta.ordering)[:SHOWN]  # the one that signs in comes first
+    rows = rows.order_by(is_current.desc(), "-created_at")[:SHOWN]  # the one that signs in comes first
     return Panel(
         title="Stored client secrets",
         columns=["Begins with", "Use", "Ends", "Entered"],
