@@ -10,12 +10,6 @@ from tenants.setup.values import NoSuchCloud, values_of
 from .export import Dialect, Export, File
 from .values import Values
 
-_PURPOSES = {
-    "manifest": "name, account types, redirect URIs and permissions, for the page Manifest in Entra",
-    "az": "registers it or adds what it lacks, grants admin consent and adds a secret",
-    "terraform": "the same, for the azuread provider",
-}
-
 
 def _writer(tool: Tool) -> Callable[[Values], Export]:
     def write(values: Values) -> Export:
@@ -32,7 +26,7 @@ REGISTERING = tuple(
     Dialect(
         key=tool.key,
         label=str(tool.title),
-        purpose=_PURPOSES[tool.key],
+        purpose=tool.purpose,
         write=_writer(tool),
         takes_secret=False,
         of_registered=False,

@@ -12,10 +12,11 @@ from .values import NoSuchCloud, Values
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One of them: what it is called, how its text is used, and what writes it."""
+    """One of them: what it is called, what for in a few words, how its text is used, and what writes it."""
 
     key: str
     title: str | Promise
+    purpose: str
     use: str | Promise
     filename: str
     content_type: str
@@ -26,6 +27,7 @@ TOOLS = (
     Tool(
         key="manifest",
         title=_("Application manifest"),
+        purpose="name, account types, redirect URIs and permissions, for the page Manifest in Entra",
         use=_(
             "After registering, open “Manage → Manifest” in Entra, set the keys that stand here (inside “web” and "
             "“api” only those named), and press “Save”. Other redirect URIs and permissions that it lists go."
@@ -37,6 +39,7 @@ TOOLS = (
     Tool(
         key="az",
         title=_("Script for the Azure CLI"),
+        purpose="registers it or adds what it lacks, grants admin consent and adds a secret",
         use=_(
             "Runs in Azure Cloud Shell or anywhere the Azure CLI is. It registers the application, or adds to a "
             "registered one what it lacks, and grants admin consent; it takes nothing off and removes no secret."
@@ -48,6 +51,7 @@ TOOLS = (
     Tool(
         key="terraform",
         title=_("Terraform"),
+        purpose="the same, for the azuread provider",
         use=_(
             "For the azuread provider: “terraform init”, then “terraform apply”. Where it makes a secret, the "
             "state will hold it: see the comment there."
