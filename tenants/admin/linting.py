@@ -22,7 +22,7 @@ class LintFilter(admin.SimpleListFilter):
     parameter_name = "lint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(REFUSED, "Microsoft would refuse"), (LATER, "will hurt"), (CLEAN, "clean")]
+        return [(REFUSED, "Microsoft would refuse"), (LATER, "Will hurt"), (CLEAN, "Clean")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:

@@ -44,7 +44,8 @@ class LastVerification(admin.SimpleListFilter):
     NEVER = "never"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*Verification.Outcome.choices, (self.NEVER, "never verified")]
+        ended = [(value, label.capitalize()) for value, label in Verification.Outcome.choices]
+        return [*ended, (self.NEVER, "Never verified")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() is None:
