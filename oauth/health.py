@@ -269,6 +269,11 @@ def incident_of(refusal: EntraRefused, name: str, hint: str, own_directory: str 
     `own_directory` is given where that is the one that was asked. An expired secret is the last step of
     `secret_ending`, so that one fault is announced as one.
     """
+    if own_directory and refusal.fault.actor == "mailbox_owner":
+        # No mailbox is part of this sign-in, so what is meant for its owner was not understood.
+        unknown = ERRORS[""]
+        words = {"kind": unknown.kind, "actor": unknown.actor, "what": unknown.what, "remedy": unknown.remedy}
+        return seen_of(refusal, severity="critical", **words)
     inhibits = refusal.fault.scope == "registration" and refusal.fault.kind not in ONLY_IN_CONSENT
     own: dict[str, str] = {}
     if own_directory and refusal.fault.kind in _REMEDIES_AT_HOME:

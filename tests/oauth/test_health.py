@@ -274,6 +274,16 @@ def test_without_its_directory_a_registration_cannot_be_checked(world):
     assert world.microsoft.token_requests() == []
 
 
+@pytest.mark.parametrize("code", [999999, 700082])
+def test_no_mailbox_owner_has_to_act_where_the_registration_signs_in_itself(world, code):
+    world.microsoft.set_fault(code)
+    answer = look_at(world.registration()).whole()
+    assert isinstance(answer, Verdict)
+    assert answer.incident
+    assert (answer.incident.kind, answer.incident.actor) == ("unknown_refusal", "operator")
+    assert (answer.incident.severity, answer.incident.evidence["codes"]) == ("critical", [code])
+
+
 @pytest.mark.parametrize("what", ["down", "throttled", "html", "empty", "garbage", "drop", 50196])
 def test_no_answer_is_no_verdict(world, what):
     ask = world.connection()
