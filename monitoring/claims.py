@@ -118,11 +118,11 @@ def connections(sweep: Sweep) -> QuerySet[Any]:
 def in_vain() -> Q:
     """Connections whose registration's own sign-in is refused, or gave no answer when it was last tried.
 
-    Where it has no directory, only its connections can tell.
+    Where it cannot sign in as itself (AppRegistration.signs_in_itself), only its connections can tell.
     """
-    told = Finding.objects.exclude(registration__directory="").exclude(credential__registration__directory="")
-    silent = ~Q(registration__unanswered_why="") & ~Q(registration__directory="")
-    return silent | Q(registration__in=told.inhibited_registrations())
+    signs_in_itself = ~Q(registration__directory="") & ~Q(registration__audience=AppRegistration.Audience.PERSONAL)
+    silent = ~Q(registration__unanswered_why="")
+    return signs_in_itself & (silent | Q(registration__in=Finding.objects.inhibited_registrations()))
 
 
 def credentials_of(rows: Sequence[Subject]) -> dict[int, Credential]:

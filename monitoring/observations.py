@@ -160,7 +160,7 @@ def _registration_of(result: Result) -> AppRegistration:
 
 def _is_only_proof(result: Result, verdict: Verdict) -> bool:
     """Was a connection renewed whose registration cannot sign in itself? Then its secret is good."""
-    return verdict.grant is not None and not _registration_of(result).directory and result.credential is not None
+    return verdict.grant is not None and not _registration_of(result).signs_in_itself and result.credential is not None
 
 
 def _signed_in(result: Result, verdict: Verdict) -> bool:

@@ -41,7 +41,7 @@ def look(registration: AppRegistration, credential: Credential | None, now: date
     ask = registration_to_ask(registration, credential)
     if isinstance(ask, Verdict):
         return Configured(failed(CONFIGURATION, ask.faults[0]), verdict=ask)
-    if not ask.directory:
+    if not ask.directory and not ask.only_personal:
         what = "The registration's own directory is not known, and it signs in nowhere else."
         return Configured(_wrong(what, DIRECTORY_ID))
     if credential is not None and credential.ends_at is not None and credential.ends_at <= now:
@@ -54,7 +54,8 @@ def look(registration: AppRegistration, credential: Credential | None, now: date
         return Configured(_wrong(what, "Tick what the product needs, under Scopes."), ask)
     scopes = "one scope" if len(names) == 1 else f"{len(names)} scopes"
     cloud = clouds()[registration.cloud].name
-    seen = f"Client ID, directory, client secret {ask.hint}… and {scopes} are here; the cloud is {cloud}."
+    ids = "Client ID, directory" if ask.directory else "Client ID"
+    seen = f"{ids}, client secret {ask.hint}… and {scopes} are here; the cloud is {cloud}."
     return Configured(Step(key=CONFIGURATION, state=OK, seen=seen), ask)
 
 

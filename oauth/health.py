@@ -50,19 +50,26 @@ OF_ONE_DIRECTORY = frozenset(["tenant_not_found", "app_not_found", "app_disabled
 OF_THE_SECRET = frozenset(
     [SECRET_ENDING, "secret_expired", "secret_invalid", "certificate_invalid", "federated_credential_invalid"]
 )
-_FROM_TABLE = frozenset(fault.kind for table in (CODES, SUBERRORS, ERRORS) for fault in table.values())
+_ROWS = [fault for table in (CODES, SUBERRORS, ERRORS) for fault in table.values()]
+_FROM_TABLE = frozenset(fault.kind for fault in _ROWS)
 RULED_OUT_BY_SIGN_IN = (_FROM_TABLE | BEFORE_ASKING) - ONLY_IN_CONSENT
+# What is over where a registration has no sign-in of its own any more: what it met there, and neither a consent nor a
+# connection says of a registration.
+RULED_OUT_UNASKED = (
+    (_FROM_TABLE | BEFORE_ASKING) - frozenset(fault.kind for fault in _ROWS if fault.scope == "registration")
+) | {"tenant_not_found", "only_personal_accounts"}
 
 _OUTLOOK = frozenset(scope.permission for scope in CATALOGUE.values() if scope.family == IMAP)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationToAsk:
-    """What a look needs of a registration, and no row."""
+    """What a look needs of a registration, and no row. `only_personal`: no other accounts may sign in to it."""
 
     cloud: Cloud
     directory: str
     client_id: str
+    only_personal: bool
     secret: str = field(repr=False)
     name: str
     hint: str
@@ -74,6 +81,13 @@ class RegistrationToAsk:
         if directory not in self._clients:
             self._clients[directory] = EntraClient(self.cloud, directory, self.client_id, self.secret)
         return self._clients[directory]
+
+    @property
+    def untried(self) -> "Verdict | None":
+        """What is to be said of it where it cannot sign in as itself (AppRegistration.signs_in_itself), else None."""
+        if self.only_personal:
+            return Verdict(ruled_out=RULED_OUT_UNASKED)
+        return None if self.directory else _no_directory(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +194,7 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
             cloud=cloud(registration.cloud),
             directory=registration.directory,
             client_id=registration.client_id,
+            only_personal=registration.audience == AppRegistration.Audience.PERSONAL,
             secret=credential.value.reveal("check"),
             name=registration.name,
             hint=credential.hint,
@@ -194,6 +209,15 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
             what=f"{name} cannot be checked: its stored client secret cannot be read.",
             remedy=_KEYS.format("enter the client secret again"),
         )
+
+
+def _no_directory(name: str) -> Verdict:
+    seen = OURS_BY_KIND[UNVERIFIED].seen(
+        actor="operator",
+        what=f"“{name}” cannot be checked: its own directory is not known, and a registration signs in nowhere else.",
+        remedy="Enter the Directory (tenant) ID from the registration's overview in Entra.",
+    )
+    return Verdict(faults=(seen,), ruled_out=frozenset([UNREADABLE, NO_SECRET]), is_checked=False)
 
 
 _KEYS = "Put the key that sealed it back into FIELD_ENCRYPTION_KEYS and restart. If that key is lost, {}."

@@ -18,7 +18,7 @@ from .health import (
     incident_of,
     seen_of,
 )
-from .kinds import NO_SECRET, OTHER_ACCOUNT, OURS_BY_KIND, UNREADABLE, UNVERIFIED
+from .kinds import OTHER_ACCOUNT, OURS_BY_KIND
 from .models import Connection
 from .question import Question
 
@@ -83,16 +83,14 @@ class Look(ABC, Generic[Asked, Answered]):
 
 
 class RegistrationLook(Look[RegistrationToAsk, AppToken]):
-    """Signs in as the registration, anew, in its own directory. `token` is what that gave, for whoever asks on."""
+    """Signs in as the registration, anew, in its own directory, where it can. `token` is for whoever asks on."""
 
     token: AppToken | None = None
 
     @sensitive_variables()
     def _make(self) -> Question[AppToken] | Verdict:
         ask = self._ask
-        if not ask.directory:
-            return _no_directory(ask.name)
-        return ask.client(ask.directory).app_token_question()
+        return ask.untried or ask.client(ask.directory).app_token_question()
 
     def _answered(self, answer: AppToken) -> Verdict:
         self.token = answer
@@ -101,15 +99,6 @@ class RegistrationLook(Look[RegistrationToAsk, AppToken]):
     def _refused(self, refusal: EntraRefused) -> Verdict:
         incident = incident_of(refusal, self._ask.name, self._ask.hint, self._ask.directory)
         return Verdict(incident=incident, ruled_out=BEFORE_ASKING)
-
-
-def _no_directory(name: str) -> Verdict:
-    seen = OURS_BY_KIND[UNVERIFIED].seen(
-        actor="operator",
-        what=f"“{name}” cannot be checked: its own directory is not known, and a registration signs in nowhere else.",
-        remedy="Enter the Directory (tenant) ID from the registration's overview in Entra.",
-    )
-    return Verdict(faults=(seen,), ruled_out=frozenset([UNREADABLE, NO_SECRET]), is_checked=False)
 
 
 class ConnectionLook(Look[ConnectionToAsk, Grant]):
@@ -132,7 +121,7 @@ class ConnectionLook(Look[ConnectionToAsk, Grant]):
         if fault.scope == "registration" and refusal.error == "invalid_client":
             # What else is wrong with the registration may be so in this directory only; this its own sign-in meets too.
             # If it does not, the secret is still spreading at Microsoft, or one directory has a trouble of its own.
-            if app.directory:
+            if app.untried is None:
                 why = "Microsoft refused the registration's client secret here, though its own sign-in works."
                 return NoAnswer(why=why, doubts_registration=True)
             return Verdict(incident=incident_of(refusal, app.name, app.hint), is_checked=False)

@@ -225,17 +225,20 @@ def tell_of_approval(link: Link, grant: AdminGrant) -> None:
 
 
 def tell_of_secret(link: Link, registration: AppRegistration, ends_at: datetime | None) -> None:
-    """Tell who made the link that a secret was entered by it, works, and is in use from now on, and of what."""
+    """Tell who made the link that a secret was entered by it and is in use from now on, and of what."""
     tenant, name = link.tenant.name, registration.name
     ends = f"It ends on {ladder.day_of(ends_at)}." if ends_at else "When it ends is not known."
+    tried, is_new = "Microsoft takes it", "a new client secret works"
+    if not registration.signs_in_itself:  # then nobody could try it
+        tried, is_new = "The first consent will show whether Microsoft takes it", "a client secret was entered"
+    where = f" in the directory {registration.directory}" if registration.directory else ""
     text = (
-        f"{tenant}: a client secret for “{name}” was entered by link {link.pk}. Microsoft takes it, and it is the "
-        f"current one from now on. {ends} It belongs to the application {registration.client_id} in the directory "
-        f"{registration.directory}.\n\n"
+        f"{tenant}: a client secret for “{name}” was entered by link {link.pk}. {tried}, and it is the "
+        f"current one from now on. {ends} It belongs to the application {registration.client_id}{where}.\n\n"
         "Products that sign in with this registration need it too: export it for them.\n\n"
         f"{_page_of(link)}\n"
     )
-    _tell_operators(link, Mail.Kind.SECRET, f"{tenant}: a new client secret works", text)
+    _tell_operators(link, Mail.Kind.SECRET, f"{tenant}: {is_new}", text)
 
 
 def tell_of_mismatch(attempt: ConsentAttempt) -> None:

@@ -41,6 +41,7 @@ class State(StrEnum):
     CHECKING = "checking"
     SPREADING = "spreading"  # refused so far, as a new one is for some minutes, and as a wrong one is for good
     WORKS = "works"
+    KEPT = "kept"  # it is in use, and only a consent can show whether it works
     REFUSED = "refused"  # to be entered again
     UNANSWERED = "unanswered"  # it is kept, and Microsoft gave no verdict on it
     OVER = "over"  # refused too often
@@ -83,6 +84,8 @@ def drop_of(link: Link) -> Drop:
         return Drop(State.OPEN if link.uses < link.max_uses else State.OVER)
     if last.has_signed_in:
         return Drop(State.WORKS, last)
+    if link.uses >= link.max_uses:
+        return Drop(State.KEPT, last)
     is_last_try = tries.order_by().values("credential").distinct().count() >= MOST_TRIES
     if last.is_refused:
         return Drop(State.OVER if is_last_try else State.REFUSED, last)

@@ -59,6 +59,10 @@ logger = logging.getLogger(__name__)
 SPREADS_FOR = timedelta(minutes=3)  # a new secret is not known everywhere at Microsoft before that
 LOOK_AGAIN = timedelta(seconds=10)
 MOST_TRIES = 5
+NO_DIRECTORY_NEEDED = "It is not known, and nobody signs in there: personal accounts have a directory of Microsoft's."
+UNTRIED = (
+    "Personal accounts only: an application cannot sign in as itself there. The first consent proves the client secret."
+)
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60))
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -93,6 +97,9 @@ def _walk(work: "_Work") -> None:
     if configured.ask is None:
         return work.end(configured.verdict)
     work.show()
+    if configured.ask.only_personal and not configured.ask.directory:
+        work.add(Step(key=DIRECTORY, state=SKIPPED, seen=NO_DIRECTORY_NEEDED))
+        return _sign_in(work, configured.ask, "")
     directory = directories.look(configured.ask.cloud, configured.ask.directory)
     if isinstance(directory.problem, NoAnswer):
         return work.wait(DIRECTORY, directory.problem)
@@ -110,13 +117,19 @@ def _has_another_end(credential: Credential, matches: Matches) -> bool:
 
 
 def _verdict_of(refusal: EntraRefused | None, ask: RegistrationToAsk) -> Verdict | None:
-    if refusal is None:
+    if refusal is None or ask.untried is not None:  # by night nobody asks there, so nobody would take it back
         return None
     return Verdict(incident=incident_of(refusal, ask.name, ask.hint, ask.directory), ruled_out=BEFORE_ASKING)
 
 
 @sensitive_variables()
 def _sign_in(work: "_Work", ask: RegistrationToAsk, tid: str) -> None:
+    if ask.untried is not None:
+        work.add(Step(key=SIGN_IN, state=SKIPPED, seen=UNTRIED))
+        work.accept(ask.untried)
+        application_unread = skipped([APPLICATION], "Only an application that signs in can read itself.")
+        whole = [consented.passed_over(work.registration)] if work.is_whole else []
+        return work.end(last=[*application_unread, *filter(None, whole)])
     look = RegistrationLook(ask)
     verdict = look.whole()
     if isinstance(verdict, NoAnswer):
@@ -131,7 +144,7 @@ def _sign_in(work: "_Work", ask: RegistrationToAsk, tid: str) -> None:
         work.add(failed(SIGN_IN, verdict.faults[0]))
         return work.end(verdict)
     work.add(Step(key=SIGN_IN, state=OK, seen=f"Microsoft takes the client secret {ask.hint}… in {ask.directory}."))
-    work.signed_in(verdict)
+    work.accept(verdict)
     return _read(work, GraphClient(ask.cloud, look.token.value), tid)
 
 
@@ -142,7 +155,7 @@ def _read(work: "_Work", graph: GraphClient, tid: str) -> None:
         return work.wait(APPLICATION, read.silence)
     maybe_crash("verify.read")
     last = []
-    if work.verification.kind == Verification.Kind.WHOLE:
+    if work.is_whole:
         step = consented.passed_over(work.registration) or consented.look(graph, work.registration, tid)
         if isinstance(step, NoAnswer):
             return work.wait(CONSENT, step)
@@ -159,6 +172,7 @@ class _Asked:
     cloud: str
     directory: str
     client_id: str
+    audience: str
     is_archived: bool
     credential: Any
     slot: str
@@ -169,6 +183,7 @@ class _Asked:
             registration.cloud,
             registration.directory,
             registration.client_id,
+            registration.audience,
             registration.archived_at is not None,
             credential and credential.pk,
             credential.slot if credential else "",
@@ -184,12 +199,16 @@ class _Work:
         self.steps: list[Step] = []
         self.credential = self._credential_now()
         self._asked = _Asked.of(self.registration, self.credential)
-        self._signed_in: Verdict | None = None
+        self._accepted: Verdict | None = None
 
     def _credential_now(self) -> Credential | None:
         chosen = self.verification.credential_id
         rows = Credential.objects.filter(registration=self.registration)
         return (rows.filter(pk=chosen) if chosen else rows.current()).first()
+
+    @property
+    def is_whole(self) -> bool:
+        return self.verification.kind == Verification.Kind.WHOLE
 
     def add(self, step: Step) -> None:
         self.steps.append(step)
@@ -217,8 +236,8 @@ class _Work:
                 raise Changed
             yield
 
-    def signed_in(self, verdict: Verdict) -> None:
-        """The secret works: from here on it is the current one, and what was wrong with it is over."""
+    def accept(self, verdict: Verdict) -> None:
+        """The secret works, or can never be tried: from here on it is the current one."""
         with self._unchanged():
             self._save(lease_until=Now() + LEASE)
             credential = self.credential
@@ -237,7 +256,7 @@ class _Work:
                     mails.tell_of_secret(self.verification.link, self.registration, credential.ends_at)
             self._tell(verdict)
             maybe_crash("verify.signing_in")
-        self._signed_in = verdict
+        self._accepted = verdict
         maybe_crash("verify.signed_in")
 
     def _tell(self, verdict: Verdict) -> None:
@@ -269,8 +288,8 @@ class _Work:
             return
         matches = take_over(registration, there, credential, self.verification.asked_by)
         self.steps += application.parts(registration, credential, there, matches)
-        if _has_another_end(credential, matches) and self._signed_in is not None:
-            self._tell(self._signed_in)  # what is said of its end goes by the true one
+        if _has_another_end(credential, matches) and self._accepted is not None:
+            self._tell(self._accepted)  # what is said of its end goes by the true one
         current = registration.credentials.current().first()
         drift = in_entra.look_at_drift(registration, in_entra.compare(registration, current, there))
         seen = Observation(registration, timezone.now(), (drift,) if drift else (), frozenset([DRIFT]))
@@ -278,8 +297,8 @@ class _Work:
 
     def _pass_over_the_rest(self) -> None:
         told = {step.key for step in self.steps}
-        whole = self.verification.kind == Verification.Kind.WHOLE
-        left = [key for key in (DIRECTORY, SIGN_IN, APPLICATION, *([CONSENT] if whole else [])) if key not in told]
+        every = (DIRECTORY, SIGN_IN, APPLICATION, *([CONSENT] if self.is_whole else []))
+        left = [key for key in every if key not in told]
         self.steps += skipped(left, f"Not asked: “{self.steps[-1].label}” comes first.")
 
     def _over(self) -> dict[str, Any]:

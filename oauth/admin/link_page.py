@@ -20,6 +20,7 @@ _ENTERED = {
     State.CHECKING: "A secret was entered; it is being tried.",
     State.SPREADING: "A secret was entered. Microsoft does not take it yet, as with a new one; it is tried again.",
     State.WORKS: "A secret was entered, and Microsoft takes it.",
+    State.KEPT: "A secret was entered, and is in use. It cannot be tried; the first consent shows whether it works.",
     State.REFUSED: "What was entered is refused. The person reads why, and can enter it again by the same link.",
     State.UNANSWERED: "A secret was entered; Microsoft gave no answer. Press “Verify” on the registration's page.",
     State.OVER: "It was refused too often. Make another link.",

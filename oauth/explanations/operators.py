@@ -55,7 +55,7 @@ WORDS: dict[tuple[str, ...], Explanation] = {
         (MENDED_BY_SENDER,),
         "operator",
     ),
-    ("audience_mismatch",): Explanation(
+    ("audience_mismatch", "only_personal_accounts"): Explanation(
         _("The app is set up for other accounts"),
         _(
             "It is not your fault: at Microsoft the app is set up for other kinds of accounts than your link is for."

@@ -20,7 +20,8 @@ def _no_directory(facts: Facts) -> Iterator[str]:
 
 def _directory_unknown(facts: Facts) -> Iterator[str]:
     row = facts.registration
-    if row.client_id and not row.directory and row.audience != Audience.MY_ORG:
+    # One for personal accounts only signs in as itself nowhere.
+    if row.client_id and not row.directory and row.audience not in (Audience.MY_ORG, Audience.PERSONAL):
         yield "Its own directory is not known, so the client secret cannot be tried at night."
 
 

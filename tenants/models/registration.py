@@ -145,6 +145,14 @@ class AppRegistration(Watched):
         return "organizations" if self.audience == self.Audience.MULTIPLE_ORGS else "common"
 
     @property
+    def signs_in_itself(self) -> bool:
+        """Can it sign in without a person, and so show that its secret works? It does so in its own directory only.
+
+        One for personal accounts only does so nowhere: Microsoft answers AADSTS9002331 in every directory.
+        """
+        return bool(self.directory) and self.audience != self.Audience.PERSONAL
+
+    @property
     def redirect_uri(self) -> str:
         """Ours, which must be registered in Entra; one path per cloud (RFC 9700 4.4.2.2)."""
         return f"{settings.SITE_URL}/oauth/callback/{self.cloud}/"

@@ -8,9 +8,16 @@ import time_machine
 from django.utils import timezone
 
 from monitoring.models import Alert, Delivery, Finding, Sweep
+from oauth.entra import EntraClient
+from oauth.id_token import PERSONAL
+from oauth.models import Connection
+from tenants.models import AppRegistration
+from tenants.scopes import request_scopes
 from tests.factories import make_connection, make_registration, make_tenant
 
 from .conftest import World, check, work
+
+PERSONAL_ONLY = AppRegistration.Audience.PERSONAL
 
 
 def one_finding() -> Finding:
@@ -141,6 +148,62 @@ def test_an_application_missing_in_one_customers_directory_is_no_fault_of_the_re
     other.refresh_from_db()
     assert one_finding().connection == connection
     assert other.checked_at
+
+
+# Personal accounts only
+
+
+def personal(world: World) -> World:
+    """As a registration for personal accounts only, with one that consented."""
+    world.microsoft.set_app(world.app["client_id"], audience=PERSONAL_ONLY)
+    world.registration.audience = PERSONAL_ONLY
+    world.registration.save()
+    return world
+
+
+def connect_personal(world: World) -> Connection:
+    kim = world.microsoft.add_personal_account("Kim", "kim@outlook.example")
+    client = EntraClient(world.cloud, "consumers", world.app["client_id"], world.secret["value"])
+    flow = client.begin(
+        scopes=request_scopes(["Mail.ReadOnly"], world.cloud), redirect_uri=world.app["redirect_uris"][0]
+    )
+    grant = client.redeem(flow, world.microsoft.sign_in(flow["auth_uri"], kim["oid"]).fields)
+    return make_connection(
+        world.registration,
+        refresh_token=grant.refresh_token,
+        tid=PERSONAL,
+        oid=kim["oid"],
+        scopes_granted=list(grant.scopes),
+    )
+
+
+def test_one_for_personal_accounts_only_is_not_asked_and_opens_nothing(world):
+    sweep = night(personal(world))
+    assert (sweep.done, sweep.failed) == (1, 0)
+    assert not world.microsoft.token_requests()
+    assert not Finding.objects.exists()
+
+
+def test_its_connections_prove_its_secret_or_tell_that_it_is_refused(world):
+    connection = connect_personal(personal(world))
+    night(world)
+    connection.refresh_from_db()
+    world.credential.refresh_from_db()
+    assert connection.token_status == "active"
+    assert world.credential.worked_at
+    world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
+    night(world, 1)
+    assert (one_finding().kind, one_finding().registration) == ("secret_invalid", world.registration)
+    world.new_secret()
+    night(world, 2)
+    assert not Finding.objects.open().exists()
+
+
+def test_its_secrets_end_is_announced_all_the_same(world):
+    world.credential.ends_at = timezone.now() + timedelta(days=5)
+    world.credential.save()
+    night(personal(world))
+    assert one_finding().kind == "secret_ending"
 
 
 # A connection

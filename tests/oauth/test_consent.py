@@ -195,6 +195,22 @@ def test_a_wrong_secret_is_a_finding_that_rules_nothing_else_out(client, world):
     assert found() == [("app_disabled", "appregistration"), ("secret_invalid", "appregistration")]
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_for_personal_accounts_only_the_first_consent_shows_whether_the_secret_works(
+    db, site_url, client, microsoft, cloud, is_right
+):
+    scopes = ("IMAP.AccessAsUser.All", "SMTP.Send")
+    world = make_world(microsoft, cloud, audience="PersonalMicrosoftAccount", directory="", scopes=scopes)
+    kim = microsoft.add_personal_account("Kim", "kim@outlook.example")
+    if not is_right:
+        microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
+
+    attempt = consent(client, world, oid=kim["oid"])
+
+    assert attempt.outcome == ("connected" if is_right else "refused")
+    assert found() == ([] if is_right else [("secret_invalid", "appregistration")])
+
+
 def test_what_only_the_browser_says_is_no_finding(client, world):
     state = go(client, world).partition("&state=")[2].partition("&")[0]
     forged = "AADSTS7000222: The provided client secret keys are expired."

@@ -61,6 +61,7 @@ TWINS = {
     700229: 700222,
     900432: 900382,
     900981: 900941,
+    9002331: 9002332,
 }
 
 
@@ -86,6 +87,7 @@ def readings() -> Iterator[tuple[dict[str, object], Fault]]:
         (900023, "invalid_request", 400, "tenant_not_found", "operator", ""),
         (50059, "invalid_request", 400, "authority_mismatch", "operator", ""),
         (50194, "invalid_request", 400, "audience_mismatch", "operator", ""),
+        (9002331, "invalid_request", 400, "only_personal_accounts", "operator", ""),
         (50011, "invalid_client", 400, "redirect_uri_mismatch", "operator", ""),
         (70011, "invalid_scope", 400, "invalid_scope", "operator", ""),
         (650057, "invalid_resource", 400, "resource_missing", "operator", ""),

@@ -37,6 +37,7 @@ class World:
             "directory": self.directory["id"],
             "client_id": self.app["client_id"],
             "secret": self.secret["value"],
+            "only_personal": False,
             "name": "Contoso Mail",
             "hint": "abc",
         }
@@ -235,6 +236,7 @@ def test_of_every_fault_of_a_registration_it_is_known_whether_a_sign_in_shows_it
         "tenant_not_found",
         "authority_mismatch",
         "cloud_mismatch",
+        "only_personal_accounts",
     }
     assert kinds == shown_by_sign_in | health.ONLY_IN_CONSENT
 
@@ -272,6 +274,29 @@ def test_without_its_directory_a_registration_cannot_be_checked(world):
     assert not answer.is_checked
     assert not answer.faults[0].inhibits
     assert world.microsoft.token_requests() == []
+
+
+def test_one_for_personal_accounts_only_is_not_asked_and_nothing_is_wrong(world):
+    answer = look_at(world.registration(only_personal=True)).whole()
+    assert isinstance(answer, Verdict)
+    assert (answer.faults, answer.incident, answer.is_checked) == ((), None, True)
+    assert world.microsoft.token_requests() == []
+
+
+def test_who_is_not_asked_any_more_is_rid_of_what_its_own_sign_in_met_and_of_nothing_else():
+    met = {"grant_refused", "unknown_refusal", "only_personal_accounts", "tenant_not_found", "unverified"}
+    assert met <= health.RULED_OUT_UNASKED
+    assert not health.RULED_OUT_UNASKED & ({"app_not_found", "app_disabled"} | health.OF_THE_SECRET)
+    assert not health.RULED_OUT_UNASKED & health.ONLY_IN_CONSENT
+
+
+def test_personal_accounts_only_in_entra_is_said_by_the_registrations_own_sign_in(world):
+    world.microsoft.set_app(world.app["client_id"], audience="PersonalMicrosoftAccount")
+    answer = look_at(world.registration()).whole()
+    assert isinstance(answer, Verdict)
+    assert answer.incident
+    assert (answer.incident.kind, answer.incident.actor) == ("only_personal_accounts", "operator")
+    assert answer.incident.evidence["codes"] == [9002331]
 
 
 @pytest.mark.parametrize("code", [999999, 700082])
@@ -348,9 +373,10 @@ def test_a_refused_secret_says_nothing_of_the_connection(world):
     assert answer.doubts_registration
 
 
-def test_a_refused_secret_is_the_registrations_fault_where_it_cannot_sign_in_itself(world):
+@pytest.mark.parametrize("why", [{"directory": ""}, {"only_personal": True}])
+def test_a_refused_secret_is_the_registrations_fault_where_it_cannot_sign_in_itself(world, why):
     ask = world.connection()
-    ask = replace(ask, registration=replace(ask.registration, directory=""))
+    ask = replace(ask, registration=replace(ask.registration, **why))
     world.microsoft.remove_secret(world.app["client_id"], world.secret["key_id"])
     answer = look_at(ask).whole()
     assert isinstance(answer, Verdict)

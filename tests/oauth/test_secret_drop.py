@@ -72,6 +72,36 @@ def test_from_nothing_to_a_secret_that_signs_in(client, world, draft, link, rung
     assert "Microsoft takes the secret" in page(client, link)
 
 
+def test_for_personal_accounts_only_it_is_kept_untried_and_the_page_says_so(client, world, draft, link, rung) -> None:
+    AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
+    world.microsoft.set_app(world.app["client_id"], audience="PersonalMicrosoftAccount")
+    assert "It cannot be tried at once" in page(client, link)
+    enter(client, link, filled(world))
+    try_it(link)
+    assert Credential.objects.current().get(registration=draft).value.reveal("test") == world.secret["value"]
+    assert not world.microsoft.token_requests()
+    kept = page(client, link)
+    assert "The secret is stored" in kept
+    assert "The first person who consents will show it" in kept
+    assert "Microsoft takes the secret" not in kept
+    assert enter(client, link, filled(world, secret=make_secret())).status_code == 303
+    assert Credential.objects.filter(registration=draft).count() == 1
+    told = Mail.objects.get()
+    assert "The first consent will show whether Microsoft takes it" in told.text
+    assert "works" not in told.subject
+
+
+def test_a_directory_that_is_none_is_refused_for_personal_accounts_too(client, world, draft, link) -> None:
+    AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
+    enter(client, link, filled(world, directory="11111111-2222-4333-8444-555555555555"))
+    try_it(link)
+    assert "knows no such directory" in page(client, link)
+    assert not Credential.objects.current().filter(registration=draft).exists()
+    enter(client, link, filled(world))
+    try_it(link)
+    assert "The secret is stored" in page(client, link)
+
+
 def test_the_page_refreshes_itself_only_while_microsoft_is_asked(client, world, link) -> None:
     address = f"/connect/{link.public_id}/"
     assert "Refresh" not in client.get(address).headers

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from monitoring.models import Finding
 from oauth.models import Verification
-from oauth.verify import MOST_TRIES
+from oauth.verify import MOST_TRIES, run
 from tenants.models import AppRegistration, Credential, Event, ScopeSelection, Tenant
 from tests.factories import make_credential, make_registration
+from tests.oauth.consenting import make_world
 from tests.oauth.verifying import ask, report, set_up, states, step, turn
 
 UNREADABLE = "00000000:gAAAAunreadable"
@@ -121,6 +122,68 @@ def test_what_is_seen_counts_as_a_check_and_opens_and_closes_findings(world):
     registration = AppRegistration.objects.get()
     assert registration.checked_at is not None
     assert Credential.objects.current().get().worked_at is not None
+
+
+# Personal accounts only
+
+
+@pytest.fixture
+def personal(db, site_url, microsoft, cloud) -> Any:
+    return make_world(microsoft, cloud, audience="PersonalMicrosoftAccount")
+
+
+def test_for_personal_accounts_only_all_but_the_sign_in_is_checked(personal):
+    made = report(personal.registration)
+    assert [states(made)[key] for key in ("configuration", *REST)] == ["ok", "ok", "skipped", "skipped", "skipped"]
+    assert made.outcome == "ok"
+    assert "The first consent proves the client secret" in step(made, "sign_in")["seen"]
+    assert "those have no administrator" in step(made, "consent")["seen"]
+    assert not personal.microsoft.token_requests()
+    assert not Finding.objects.exists()
+    assert AppRegistration.objects.get().checked_at is not None
+
+
+def test_it_needs_no_directory_and_one_that_is_wrong_is_told_and_no_finding(personal):
+    AppRegistration.objects.update(directory="")
+    made = report(AppRegistration.objects.get())
+    assert (states(made)["directory"], made.outcome) == ("skipped", "ok")
+    assert "directory" not in step(made, "configuration")["seen"]
+    AppRegistration.objects.update(directory="00000000-1111-2222-3333-444444444444")
+    assert states(report(AppRegistration.objects.get()))["directory"] == "failed"
+    assert not Finding.objects.exists()
+
+
+def test_a_secret_that_is_proposed_for_it_is_in_use_untried(personal):
+    proposed = propose(personal)
+    report(personal.registration, credential=proposed)
+    assert Credential.objects.current().get() == proposed
+    assert proposed.worked_at is None
+
+
+def test_what_its_sign_in_was_once_refused_with_is_over(world):
+    world.microsoft.set_app(world.app["client_id"], audience="PersonalMicrosoftAccount")
+    report(world.registration)
+    assert Finding.objects.get().kind == "only_personal_accounts"
+    AppRegistration.objects.update(audience="PersonalMicrosoftAccount")
+    report(AppRegistration.objects.get())
+    assert Finding.objects.get().resolved_at is not None
+
+
+def test_account_types_that_change_meanwhile_have_it_begin_again(personal):
+    work = ask(personal.registration)
+    claimed = Verification.objects.claim(work.pk)
+    AppRegistration.objects.filter(pk=personal.registration.pk).update(audience="AzureADMyOrg")
+    run(claimed)
+    work.refresh_from_db()
+    assert (work.outcome, work.steps) == ("", [])
+
+
+def test_any_account_from_nothing_to_verified(db, site_url, microsoft, cloud):
+    world = make_world(microsoft, cloud, audience="AzureADandPersonalMicrosoftAccount")
+    set_up(world)
+    made = report(world.registration)
+    assert [states(made)[key] for key in ("configuration", "directory", "sign_in", "application")] == ["ok"] * 4
+    assert (made.outcome, Credential.objects.exclude(worked_at=None).count()) == ("ok", 1)
 
 
 # A secret that spreads

@@ -68,7 +68,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no-credential": ({"days": None}, {"days": None, "client_id": ""}),
     "secret-ended": ({"days": -1}, {"days": 1}),
     "retired-host": ({"cloud": "old"}, {"cloud": "bare"}),
-    "directory-unknown": ({"directory": "", "audience": MANY}, {"directory": "", "audience": MANY, "client_id": ""}),
+    "directory-unknown": ({"directory": "", "audience": MANY}, {"directory": "", "audience": PERSONAL}),
     "secret-ends-soon": ({"days": 20}, {"days": 90}),
     "secret-lasts-too-long": ({"days": 1000}, {"days": 731}),
     "old-host": ({"cloud": "alias"}, {"cloud": "bare"}),
