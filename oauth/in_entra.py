@@ -239,7 +239,9 @@ def _texts(values: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return value[:LONGEST].replace("\x00", "") if isinstance(value, str) else ""
+    """Without what PostgreSQL keeps in no JSON: NUL, and halves of characters (lone surrogates)."""
+    whole = value[:LONGEST].replace("\x00", "") if isinstance(value, str) else ""
+    return whole.encode(errors="ignore").decode()
 
 
 def _moment(value: Any) -> datetime | None:

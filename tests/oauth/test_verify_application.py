@@ -288,6 +288,16 @@ def test_moments_of_graph_have_up_to_seven_digits():
     assert (password.key_id, password.hint) == ("1b2c3d4e-0000-0000-0000-000000000000", "abc")
 
 
+def test_half_a_character_is_dropped_and_the_rest_is_kept(read):
+    manifest = read.microsoft.manifest(read.app["client_id"])
+    manifest["passwordCredentials"][0]["displayName"] = "a\ud800b\x00c"
+    there = InEntra.read(manifest | {"displayName": "\udc00d"})
+    made = Verification.objects.create(registration=read.registration, in_entra=there.kept())
+    made.refresh_from_db()
+    kept = InEntra.of(made.in_entra)
+    assert (kept.name, kept.passwords[0].name) == ("d", "abc")
+
+
 def test_one_that_is_switched_off_in_entra_fails(read):
     there = InEntra.read(read.microsoft.manifest(read.app["client_id"]) | {"isDisabled": True})
     parts = {
