@@ -142,8 +142,8 @@ def compare(registration: AppRegistration, current: Credential | None, there: In
 
 
 def look_at_drift(registration: AppRegistration, properties: Iterable[Property]) -> Seen | None:
-    """`drift`, if something is not the same here and in Entra."""
-    different = [each for each in properties if each.sameness == "different"]
+    """`drift`, if something that matters is not the same here and in Entra. A name is told, and breaks nothing."""
+    different = [each for each in properties if each.sameness == "different" and each.key != "name"]
     if not different:
         return None
     names = ", ".join(_in_a_sentence(each.label) for each in different)
