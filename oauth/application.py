@@ -70,6 +70,10 @@ def parts(registration: AppRegistration, credential: Credential, there: InEntra,
 
 
 def _enabled(there: InEntra) -> Step:
+    if there.is_blocked:
+        seen = "Microsoft has blocked it, for what it takes for a violation of its Services Agreement."
+        todo = "Contact Microsoft support: nobody can lift that in Entra."
+        return _wrong("enabled", seen, todo)
     if not there.is_disabled:
         return Step(key="enabled", state=OK, seen="It is switched on.")
     seen = "It is switched off in Entra: no new tokens are issued to it, and soon nothing works any more."

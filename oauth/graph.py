@@ -18,7 +18,8 @@ NO_MAILBOX = "MailboxNotEnabledForRESTAPI"
 TO_EVERYBODY = "AllPrincipals"
 MOST_PAGES = 20
 OF_AN_APPLICATION = (
-    "id,appId,displayName,signInAudience,isDisabled,passwordCredentials,keyCredentials,requiredResourceAccess,web"
+    "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials,"
+    "requiredResourceAccess,web"
 )
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 

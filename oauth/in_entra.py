@@ -55,6 +55,7 @@ class Password:
 class InEntra:
     """An application, as far as it concerns us. `permissions` are Graph's delegated ones, by name where we know it.
 
+    `is_blocked` is Microsoft's doing, `is_disabled` its owner's.
     `own` are permissions of the application itself, `elsewhere` how many it lists of other APIs, `others` the IDs of
     those APIs and of what it lists of them.
     """
@@ -63,6 +64,7 @@ class InEntra:
     name: str
     audience: str
     is_disabled: bool
+    is_blocked: bool = False
     redirect_uris: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
@@ -81,7 +83,9 @@ class InEntra:
             client_id=_text(answer.get("appId")).lower(),
             name=_text(answer.get("displayName")),
             audience=_text(answer.get("signInAudience")),
-            is_disabled=answer.get("isDisabled") is True or bool(answer.get("disabledByMicrosoftStatus")),
+            is_disabled=answer.get("isDisabled") is True,
+            # null, NotDisabled or DisabledDueToViolationOfServicesAgreement
+            is_blocked=_text(answer.get("disabledByMicrosoftStatus")).startswith("Disabled"),
             redirect_uris=tuple(_texts(web.get("redirectUris") if isinstance(web, dict) else None)),
             permissions=tuple(NAMES.get(guid, guid) for guid, kind in of_graph if kind == "Scope"),
             own=tuple(OF_THE_APPLICATION.get(guid, guid) for guid, kind in of_graph if kind != "Scope"),
@@ -133,7 +137,7 @@ def compare(registration: AppRegistration, current: Credential | None, there: In
     """Side by side, property by property. What Entra has besides is told and is no difference: others may need it."""
     return [
         _plain("name", "Name", registration.name, there.name),
-        _plain("enabled", "Switched on", "yes", "no" if there.is_disabled else "yes"),
+        _plain("enabled", "Switched on", "yes", _enabled(there)),
         _plain("audience", "Supported account types", _audience(registration.audience), _audience(there.audience)),
         _lists("redirect_uris", "Redirect URIs", registration.uris_to_register, there.redirect_uris),
         _permissions(registration, there),
@@ -202,6 +206,12 @@ def _secret(current: Credential | None, there: InEntra) -> Property:
 
 def _end(moment: datetime | None) -> str:
     return f"ends on {day_of(moment)}" if moment else "without an end"
+
+
+def _enabled(there: InEntra) -> str:
+    if there.is_blocked:
+        return "no, blocked by Microsoft"
+    return "no" if there.is_disabled else "yes"
 
 
 def _audience(value: str) -> str:

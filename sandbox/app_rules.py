@@ -14,6 +14,8 @@ AUDIENCES = {
     "AzureADandPersonalMicrosoftAccount": "Any Entra ID Tenant + Personal Microsoft accounts",
     "PersonalMicrosoftAccount": "Personal accounts only",
 }
+# disabledByMicrosoftStatus, where it is not null
+MICROSOFT_STATUSES = ("NotDisabled", "DisabledDueToViolationOfServicesAgreement")
 PERSONAL_AUDIENCES = ("AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount")
 LONGEST_URI = 256
 FORBIDDEN = "!$'(),;"

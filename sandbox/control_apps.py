@@ -23,6 +23,7 @@ class AppActions:
             "set_may_read_grants": self.set_may_read_grants,
             "set_may_read_applications": self.set_may_read_applications,
             "set_owns_itself": self.set_owns_itself,
+            "set_microsoft_status": self.set_microsoft_status,
             "add_secret": self.add_secret,
             "expire_secret": self.expire_secret,
             "remove_secret": self.remove_secret,
@@ -91,6 +92,11 @@ class AppActions:
         app = self._world.set_owns_itself(given.text("client_id"), given.flag("owns"))
         does = "owns itself now, and may" if app.owns_itself else "does not own itself any more, and may not"
         return self._done(app, f"{app.name} {does} read its own registration through Graph.")
+
+    def set_microsoft_status(self, given: Arguments) -> Done:
+        status = given.text("status", default="")
+        app = registrations.set_microsoft_status(self._world, given.text("client_id"), status)
+        return self._done(app, f"Microsoft says of {app.name}: {app.microsoft_status or 'nothing'}.")
 
     def add_secret(self, given: Arguments) -> Done:
         ends_at, name = given.moment("ends_at"), given.text("name", default="")

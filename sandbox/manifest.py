@@ -17,7 +17,7 @@ def of(app: App) -> dict[str, Any]:
         "displayName": app.name,
         "signInAudience": app.audience,
         "isDisabled": True if app.disabled else None,
-        "disabledByMicrosoftStatus": None,
+        "disabledByMicrosoftStatus": app.microsoft_status or None,
         "passwordCredentials": [_password(each) for each in app.secrets],
         "keyCredentials": [],
         "requiredResourceAccess": app.required,

@@ -13,6 +13,7 @@ from sandbox.directory import DAY, World
 from sandbox.things import App, Secret, digest
 from sandbox.typed import BadInput, Unknown
 
+_STATUSES = ", ".join(app_rules.MICROSOFT_STATUSES)
 SECRET_LIFETIME = 730 * DAY  # what Graph gives a secret that names no end
 
 
@@ -55,6 +56,13 @@ def set_manifest(world: World, client_id: str, given: Any) -> App:
     """All that the manifest says, or none of it."""
     app = world.app(client_id)
     return _change(world, app, **manifest.read(given, app))
+
+
+def set_microsoft_status(world: World, client_id: str, status: str) -> App:
+    """What Graph tells of Microsoft's own block. Nothing else is known of it, so nothing else follows from it here."""
+    if status and status not in app_rules.MICROSOFT_STATUSES:
+        raise BadInput(f"“{status}” is no disabledByMicrosoftStatus. It is one of {_STATUSES}, or empty.")
+    return _change(world, world.app(client_id), microsoft_status=status)
 
 
 def add_secret(

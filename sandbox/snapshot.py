@@ -44,6 +44,7 @@ def app_data(app: App, world: World) -> dict[str, Any]:
         "may_read_grants_in": app.may_read_grants_in,
         "may_read_applications_in": app.may_read_applications_in,
         "owns_itself": app.owns_itself,
+        "microsoft_status": app.microsoft_status,
         "secrets": [secret_data(each, world) for each in app.secrets],
     }
 

@@ -54,6 +54,7 @@ class App:
     required: required_access.Required = field(default_factory=required_access.of_a_new_app)
     may_read_applications_in: list[str] = field(default_factory=list)  # directories whose apps it may read likewise
     owns_itself: bool = False  # so that it may read itself
+    microsoft_status: str = ""  # what Microsoft itself says of it, one of app_rules.MICROSOFT_STATUSES; empty: nothing
 
     def __post_init__(self) -> None:
         self.secrets = [Secret(**each) if isinstance(each, dict) else each for each in self.secrets]

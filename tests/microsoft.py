@@ -135,6 +135,10 @@ class Microsoft:
         """Application.ReadWrite.OwnedBy and an owner of itself: whether it reads its own registration at home."""
         return self._do("set_owns_itself", client_id=client_id, owns=owns)
 
+    def microsoft_status(self, client_id: str, status: str) -> dict[str, Any]:
+        """Graph's disabledByMicrosoftStatus; empty for null."""
+        return self._do("set_microsoft_status", client_id=client_id, status=status)
+
     def add_secret(self, client_id: str, ends_at: Any = None, name: str = "", hint: str = "") -> dict[str, Any]:
         """ends_at is ISO text, a date or a datetime. hint: three characters that its value is to begin with."""
         text = ends_at if ends_at is None or isinstance(ends_at, str) else ends_at.isoformat()

@@ -307,6 +307,20 @@ def test_one_that_is_switched_off_in_entra_fails(read):
     assert parts["enabled"].state == "failed"
 
 
+def test_one_that_microsoft_blocked_fails_and_says_who_can_lift_it(read):
+    read.microsoft.microsoft_status(read.app["client_id"], "DisabledDueToViolationOfServicesAgreement")
+    told = step(report(read.registration), "enabled")
+    assert (told["state"], told["actor"]) == ("failed", "operator")
+    assert "Contact Microsoft support" in told["todo"]
+    assert "blocked by Microsoft" in Finding.objects.get().remedy
+
+
+def test_one_that_microsoft_says_is_not_disabled_is_on(read):
+    read.microsoft.microsoft_status(read.app["client_id"], "NotDisabled")
+    made = report(read.registration)
+    assert (states(made)["enabled"], made.outcome) == ("ok", "ok")
+
+
 def test_one_entra_does_not_know_any_more_fails_and_one_of_another_directory_is_passed_over(world):
     world.microsoft.owns_itself(world.app["client_id"])
     world.microsoft.set_fault("Request_ResourceNotFound", grant_type="graph")

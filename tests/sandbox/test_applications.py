@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from tests.microsoft import Refused
 from tests.sandbox.conftest import REDIRECT
 
 SELECT = "id,appId,displayName,signInAudience,isDisabled,passwordCredentials,keyCredentials,requiredResourceAccess,web"
@@ -56,6 +57,16 @@ def test_an_app_that_owns_itself_reads_itself_alone(contoso):
     assert said(ask(contoso, str(uuid.uuid4()))) == NOT_FOUND
     contoso.microsoft.owns_itself(contoso.client_id, False)
     assert said(ask(contoso)) == DENIED
+
+
+def test_what_microsoft_says_of_an_app_is_null_until_it_says_something(contoso):
+    contoso.microsoft.owns_itself(contoso.client_id)
+    assert ask(contoso).body["disabledByMicrosoftStatus"] is None
+    for status in ("DisabledDueToViolationOfServicesAgreement", "NotDisabled"):
+        contoso.microsoft.microsoft_status(contoso.client_id, status)
+        assert ask(contoso).body["disabledByMicrosoftStatus"] == status
+    with pytest.raises(Refused, match="is no disabledByMicrosoftStatus"):
+        contoso.microsoft.microsoft_status(contoso.client_id, "Gone")
 
 
 def test_the_right_to_read_grants_is_another(contoso):
