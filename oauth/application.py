@@ -11,7 +11,7 @@ from tenants.scopes import PERMISSION_IDS
 from .errors import EntraUnreachable
 from .graph import GraphClient, GraphRefused
 from .health import NoAnswer
-from .in_entra import InEntra, Property, compare
+from .in_entra import OTHER_PLATFORMS, InEntra, Property, compare
 from .listed_secrets import Matches
 from .report import APPLICATION, FAILED, OK, SKIPPED, Step
 
@@ -64,7 +64,7 @@ def parts(registration: AppRegistration, credential: Credential, there: InEntra,
     yield Step(key=APPLICATION, state=OK, seen=f"Entra has it as “{there.name}”.{other}")
     yield _enabled(there)
     yield _audience(by_key["audience"])
-    yield _redirect_uris(by_key["redirect_uris"])
+    yield _redirect_uris(by_key["redirect_uris"], there)
     yield _permissions(by_key["permissions"], there)
     yield _secret(credential, there, matches)
 
@@ -87,15 +87,23 @@ def _audience(audience: Property) -> Step:
     return _wrong("audience", seen, "Choose the same on both sides; in Entra it stands under Authentication.")
 
 
-def _redirect_uris(uris: Property) -> Step:
+def _redirect_uris(uris: Property, there: InEntra) -> Step:
     notes = (f"Entra has others besides: {', '.join(uris.extra)}.",) if uris.extra else ()
     if not uris.missing:
         count = len(uris.here.splitlines())
         seen = "It is registered." if count == 1 else f"All {count} are registered."
         return Step(key="redirect_uris", state=OK, seen=seen, notes=notes)
-    seen = f"Not registered in Entra: {', '.join(uris.missing)}."
-    todo = "Add them in Entra under Authentication, platform Web, to the letter; it takes a few minutes to work."
-    return _wrong("redirect_uris", seen, todo, notes)
+    wanted = [uri for uri in uris.here.splitlines() if uri not in there.redirect_uris]
+    absent = [uri for uri in wanted if uri not in there.uris_elsewhere]
+    said = [f"Not registered in Entra: {', '.join(absent)}."] if absent else []
+    todos = ["Add them in Entra under Authentication, platform Web, to the letter."] if absent else []
+    for platform in OTHER_PLATFORMS.values():
+        misplaced = [uri for uri in wanted if there.uris_elsewhere.get(uri) == platform]
+        if misplaced:
+            said.append(f"Registered as {platform}, which takes no client secret: {', '.join(misplaced)}.")
+            todos.append(f"Move what is registered as {platform} to Web: remove it there, then add it under Web.")
+    todos.append("It takes a few minutes to work.")
+    return _wrong("redirect_uris", " ".join(said), " ".join(todos), notes)
 
 
 def _permissions(permissions: Property, there: InEntra) -> Step:

@@ -19,7 +19,7 @@ TO_EVERYBODY = "AllPrincipals"
 MOST_PAGES = 20
 OF_AN_APPLICATION = (
     "id,appId,displayName,signInAudience,isDisabled,disabledByMicrosoftStatus,passwordCredentials,keyCredentials,"
-    "requiredResourceAccess,web"
+    "requiredResourceAccess,web,spa,publicClient"
 )
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 

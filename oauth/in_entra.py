@@ -1,7 +1,7 @@
 """What Entra says of an application, and how that compares with the registration here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
@@ -26,6 +26,8 @@ OF_THE_APPLICATION = {
     "7ab1d382-f21e-4acd-a863-ba3e13f7da61": "Directory.Read.All",
     "81b4724a-58aa-41c1-8a55-84ef97466587": "DelegatedPermissionGrant.Read.All",
 }
+# Platforms besides Web, in Graph's words and the portal's. A redirect URI registered there takes no client secret.
+OTHER_PLATFORMS = {"spa": "Single-page application", "publicClient": "Mobile and desktop applications"}
 LONGEST = 500  # a redirect URI has 256 characters at most
 
 Sameness = Literal["same", "more", "different"]
@@ -55,7 +57,8 @@ class Password:
 class InEntra:
     """An application, as far as it concerns us. `permissions` are Graph's delegated ones, by name where we know it.
 
-    `is_blocked` is Microsoft's doing, `is_disabled` its owner's.
+    `is_blocked` is Microsoft's doing, `is_disabled` its owner's. `redirect_uris` are those of the platform Web,
+    `uris_elsewhere` those of the others, each with its platform.
     `own` are permissions of the application itself, `elsewhere` how many it lists of other APIs, `others` the IDs of
     those APIs and of what it lists of them.
     """
@@ -66,6 +69,7 @@ class InEntra:
     is_disabled: bool
     is_blocked: bool = False
     redirect_uris: tuple[str, ...] = ()
+    uris_elsewhere: Mapping[str, str] = field(default_factory=dict)
     permissions: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     elsewhere: int = 0
@@ -76,7 +80,6 @@ class InEntra:
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> Self:
         """From Graph's answer, of which anything may be missing or of another kind than it should."""
-        web = answer.get("web")
         access = list(_access(answer.get("requiredResourceAccess")))
         of_graph = [(guid, kind) for resource, guid, kind in access if resource == GRAPH]
         return cls(
@@ -86,7 +89,10 @@ class InEntra:
             is_disabled=answer.get("isDisabled") is True,
             # null, NotDisabled or DisabledDueToViolationOfServicesAgreement
             is_blocked=_text(answer.get("disabledByMicrosoftStatus")).startswith("Disabled"),
-            redirect_uris=tuple(_texts(web.get("redirectUris") if isinstance(web, dict) else None)),
+            redirect_uris=tuple(_redirect_uris(answer, "web")),
+            uris_elsewhere={
+                uri: platform for key, platform in OTHER_PLATFORMS.items() for uri in _redirect_uris(answer, key)
+            },
             permissions=tuple(NAMES.get(guid, guid) for guid, kind in of_graph if kind == "Scope"),
             own=tuple(OF_THE_APPLICATION.get(guid, guid) for guid, kind in of_graph if kind != "Scope"),
             elsewhere=len(access) - len(of_graph),
@@ -139,7 +145,7 @@ def compare(registration: AppRegistration, current: Credential | None, there: In
         _plain("name", "Name", registration.name, there.name),
         _plain("enabled", "Switched on", "yes", _enabled(there)),
         _plain("audience", "Supported account types", _audience(registration.audience), _audience(there.audience)),
-        _lists("redirect_uris", "Redirect URIs", registration.uris_to_register, there.redirect_uris),
+        _uris(registration, there),
         _permissions(registration, there),
         _secret(current, there),
     ]
@@ -178,6 +184,17 @@ def _lists(key: str, label: str, here: Iterable[str], there: Iterable[str], held
     extra = tuple(each for each in listed if each not in wanted)
     sameness: Sameness = "different" if missing else "more" if extra else "same"
     return Property(key, label, "\n".join(wanted), "\n".join(listed), sameness, missing, extra)
+
+
+def _uris(registration: AppRegistration, there: InEntra) -> Property:
+    """One on another platform is as good as none, and is told with that platform, lest it be added where it stands."""
+    compared = _lists("redirect_uris", "Redirect URIs", registration.uris_to_register, there.redirect_uris)
+    elsewhere = [f"{uri} ({platform})" for uri, platform in there.uris_elsewhere.items()]
+    missing = tuple(
+        f"{uri} (registered as {there.uris_elsewhere[uri]}, not Web)" if uri in there.uris_elsewhere else uri
+        for uri in compared.missing
+    )
+    return replace(compared, there="\n".join([*there.redirect_uris, *elsewhere]), missing=missing)
 
 
 def _permissions(registration: AppRegistration, there: InEntra) -> Property:
@@ -232,6 +249,11 @@ def _passwords(rows: Any) -> Iterable[Password]:
                 ends_at=_moment(row.get("endDateTime")),
                 name=_text(row.get("displayName")),
             )
+
+
+def _redirect_uris(answer: Mapping[str, Any], platform: str) -> list[str]:
+    found = answer.get(platform)
+    return _texts(found.get("redirectUris") if isinstance(found, dict) else None)
 
 
 def _access(rows: Any) -> Iterable[tuple[str, str, str]]:

@@ -6,7 +6,9 @@ from sandbox import required_access
 from sandbox.things import App, Secret, iso
 from sandbox.typed import BadInput, from_json
 
-TAKEN_OVER = ("displayName", "signInAudience", "web", "requiredResourceAccess")
+# Platforms, and the field of App that holds the redirect URIs of each.
+PLATFORMS = {"web": "redirect_uris", "spa": "spa_redirect_uris", "publicClient": "public_redirect_uris"}
+TAKEN_OVER = ("displayName", "signInAudience", *PLATFORMS, "requiredResourceAccess")
 
 
 def of(app: App) -> dict[str, Any]:
@@ -28,6 +30,8 @@ def of(app: App) -> dict[str, Any]:
             "implicitGrantSettings": {"enableIdTokenIssuance": False, "enableAccessTokenIssuance": False},
             "redirectUriSettings": [],
         },
+        "spa": {"redirectUris": app.spa_redirect_uris},
+        "publicClient": {"redirectUris": app.public_redirect_uris},
     }
 
 
@@ -44,8 +48,9 @@ def read(given: Any, app: App) -> dict[str, Any]:
         changes["name"] = " ".join(_text(manifest, "displayName").split())
     if "signInAudience" in manifest:
         changes["audience"] = _text(manifest, "signInAudience")
-    if "web" in manifest:
-        changes |= _web(manifest["web"])
+    for platform, field in PLATFORMS.items():
+        if platform in manifest and (uris := _redirect_uris(manifest[platform], platform)) is not None:
+            changes[field] = uris
     if "requiredResourceAccess" in manifest:
         changes["required"] = required_access.read(manifest["requiredResourceAccess"])
     return changes
@@ -66,15 +71,16 @@ def _text(manifest: dict[str, Any], name: str) -> str:
     return value
 
 
-def _web(web: Any) -> dict[str, Any]:
-    if not isinstance(web, dict):
-        raise BadInput("“web” of the manifest must be an object.")
-    if "redirectUris" not in web:
-        return {}
-    uris = web["redirectUris"]
+def _redirect_uris(given: Any, platform: str) -> list[str] | None:
+    """None where the manifest does not speak of them."""
+    if not isinstance(given, dict):
+        raise BadInput(f"“{platform}” of the manifest must be an object.")
+    if "redirectUris" not in given:
+        return None
+    uris = given["redirectUris"]
     if not isinstance(uris, list) or not all(isinstance(each, str) for each in uris):
-        raise BadInput("“web.redirectUris” of the manifest must be a list of texts.")
-    return {"redirect_uris": list(dict.fromkeys(uris))}
+        raise BadInput(f"“{platform}.redirectUris” of the manifest must be a list of texts.")
+    return list(dict.fromkeys(uris))
 
 
 def _password(secret: Secret) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class App:
     name: str
     directory: str
     audience: str
-    redirect_uris: list[str]
+    redirect_uris: list[str]  # of the platform Web, the only one that signs in here
     secrets: list[Secret] = field(default_factory=list)
     installed_in: list[str] = field(default_factory=list)  # directories that know it: its own, and where it was granted
     may_read_grants_in: list[str] = field(default_factory=list)  # directories whose grants it may read through Graph
@@ -54,6 +54,8 @@ class App:
     required: required_access.Required = field(default_factory=required_access.of_a_new_app)
     may_read_applications_in: list[str] = field(default_factory=list)  # directories whose apps it may read likewise
     owns_itself: bool = False  # so that it may read itself
+    spa_redirect_uris: list[str] = field(default_factory=list)  # those of other platforms are kept and shown
+    public_redirect_uris: list[str] = field(default_factory=list)
     microsoft_status: str = ""  # what Microsoft itself says of it, one of app_rules.MICROSOFT_STATUSES; empty: nothing
 
     def __post_init__(self) -> None:

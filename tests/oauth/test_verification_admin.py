@@ -226,6 +226,17 @@ def test_the_last_verification_and_the_two_sides_stand_on_the_page(admin, world)
     assert "as Entra says" in page
 
 
+def test_a_redirect_uri_on_another_platform_stands_there_with_its_platform(admin, world):
+    set_up(world)
+    ours = world.registration.redirect_uri
+    spa = {"web": {"redirectUris": []}, "spa": {"redirectUris": [ours]}}
+    world.microsoft.set_manifest(world.app["client_id"], spa)
+    sync(world.registration)
+    page = page_of(admin, world.registration)
+    assert f"{ours} (Single-page application)" in page
+    assert f"missing there: {ours} (registered as Single-page application, not Web)" in page
+
+
 def test_here_is_what_stands_here_now(admin, world):
     set_up(world)
     sync(world.registration)

@@ -72,6 +72,21 @@ def test_a_redirect_uri_that_is_not_registered_fails_and_others_are_told(read):
     assert extra in told["notes"][0]
 
 
+@pytest.mark.parametrize(
+    ("platform", "words"), [("spa", "Single-page application"), ("publicClient", "Mobile and desktop applications")]
+)
+def test_a_redirect_uri_on_another_platform_is_to_be_moved_and_not_added(read, platform, words):
+    ours = read.registration.redirect_uri
+    moved = {"web": {"redirectUris": []}, platform: {"redirectUris": [ours]}}
+    read.microsoft.set_manifest(read.app["client_id"], moved)
+    told = step(report(read.registration), "redirect_uris")
+    assert told["state"] == "failed"
+    assert f"Registered as {words}, which takes no client secret: {ours}." in told["seen"]
+    assert f"Move what is registered as {words} to Web" in told["todo"]
+    assert "Not registered" not in told["seen"] + told["todo"]
+    assert f"{ours} (registered as {words}, not Web)" in Finding.objects.get().remedy
+
+
 def test_others_besides_are_no_difference(read):
     read.microsoft.set_redirect_uris(
         read.app["client_id"], [read.registration.redirect_uri, "https://other.example.com/back"]
