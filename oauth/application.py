@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from tenants.ladder import day_of
 from tenants.models import AppRegistration, Credential
-from tenants.scopes import PERMISSION_IDS
+from tenants.scopes import CONTAINS, PERMISSION_IDS, SCOPES
 
 from .errors import EntraUnreachable
 from .graph import GraphClient, GraphRefused
@@ -115,6 +115,7 @@ def _permissions(permissions: Property, there: InEntra) -> Step:
     if not permissions.missing:
         seen = "All that is ticked here is listed." if permissions.here else "Nothing is ticked here."
         return Step(key="permissions", state=OK, seen=seen, notes=tuple(notes))
+    notes[:0] = _larger_ones(permissions, there)
     named = ", ".join(f"{name} ({PERMISSION_IDS[name]})" for name in permissions.missing)
     # A consent link names what it asks for, so it works all the same: what fails is an approval of what is listed.
     seen = (
@@ -122,6 +123,14 @@ def _permissions(permissions: Property, there: InEntra) -> Step:
         "who approves in Entra approves what is listed there, and so not these."
     )
     return _wrong("permissions", seen, "Add them under API permissions, Microsoft Graph, delegated.", tuple(notes))
+
+
+def _larger_ones(permissions: Property, there: InEntra) -> Iterator[str]:
+    """Of each that is missing and contained in one that is listed: what may have been meant."""
+    for larger, smaller in CONTAINS.items():
+        if smaller in permissions.missing and larger in there.permissions:
+            scope = next(scope.name for scope in SCOPES if scope.permission == larger)
+            yield f"It lists {larger}, but links ask for {smaller}: add it, or tick {scope}."
 
 
 def _secret(credential: Credential, there: InEntra, matches: Matches) -> Step:

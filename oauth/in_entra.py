@@ -10,7 +10,7 @@ from django.utils.timezone import is_aware
 
 from tenants.ladder import day_of
 from tenants.models import AppRegistration, Credential
-from tenants.scopes import CONTAINS, PERMISSION_IDS, permissions_listed
+from tenants.scopes import PERMISSION_IDS, permissions_listed
 
 from .http import GUID
 from .kinds import DRIFT, OURS_BY_KIND
@@ -178,9 +178,9 @@ def _plain(key: str, label: str, here: str, there: str) -> Property:
     return Property(key, label, here, there, "same" if here == there else "different")
 
 
-def _lists(key: str, label: str, here: Iterable[str], there: Iterable[str], held: Iterable[str] = ()) -> Property:
+def _lists(key: str, label: str, here: Iterable[str], there: Iterable[str]) -> Property:
     wanted, listed = list(here), list(there)
-    missing = tuple(each for each in wanted if each not in {*listed, *held})
+    missing = tuple(each for each in wanted if each not in listed)
     extra = tuple(each for each in listed if each not in wanted)
     sameness: Sameness = "different" if missing else "more" if extra else "same"
     return Property(key, label, "\n".join(wanted), "\n".join(listed), sameness, missing, extra)
@@ -198,10 +198,10 @@ def _uris(registration: AppRegistration, there: InEntra) -> Property:
 
 
 def _permissions(registration: AppRegistration, there: InEntra) -> Property:
+    """By name: links ask so, and an approval in Entra, which is of what is listed, gives nothing that it contains."""
     names = registration.scope_names
     wanted = sorted(permissions_listed(names)) if names else []
-    contained = [smaller for larger, smaller in CONTAINS.items() if larger in there.permissions]
-    return _lists("permissions", "Permissions", wanted, sorted(there.permissions), contained)
+    return _lists("permissions", "Permissions", wanted, sorted(there.permissions))
 
 
 def _secret(current: Credential | None, there: InEntra) -> Property:

@@ -106,8 +106,20 @@ def test_a_ticked_permission_that_is_not_listed_fails_and_says_what_works_all_th
     assert "work all the same" in told["seen"]
 
 
-def test_a_larger_permission_is_as_good(read):
-    set_up(read, "Mail.ReadWrite")
+@pytest.mark.parametrize(
+    ("ticked", "smaller", "larger", "to_tick"),
+    [
+        ("Mail.ReadOnly", "Mail.Read", "Mail.ReadWrite", "Mail.ReadWrite"),
+        ("Calendar.ReadOnly", "Calendars.Read", "Calendars.ReadWrite", "Calendar.ReadWrite"),
+    ],
+)
+def test_a_larger_permission_is_not_what_links_ask_for(read, ticked, smaller, larger, to_tick):
+    ScopeSelection.objects.update(scope=ticked)
+    set_up(read, larger)
+    told = step(report(read.registration), "permissions")
+    assert told["state"] == "failed"
+    assert told["notes"][0] == f"It lists {larger}, but links ask for {smaller}: add it, or tick {to_tick}."
+    set_up(read, larger, smaller)
     assert states(report(read.registration))["permissions"] == "ok"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from oauth.models import AdminGrant
 from tenants.models import AppRegistration, ScopeSelection
-from tests.oauth.verifying import report, step
+from tests.oauth.verifying import report, set_up, step
 
 ALL = ["Mail.Read", "MailboxSettings.Read", "User.Read"]
 
@@ -34,6 +34,15 @@ def test_what_was_not_approved_is_named_and_is_not_wrong(read):
     told = step(made, "consent")
     assert (told["state"], told["actor"], made.outcome) == ("not_yet", "tenant_admin", "ok")
     assert told["seen"] == "Not approved for everybody there yet: Mail.Send."
+
+
+def test_what_an_approval_in_entra_would_lack_is_said_of_the_list_and_of_the_consent_alike(read):
+    larger = ["Mail.ReadWrite", *ALL[1:]]
+    set_up(read, "Mail.ReadWrite")
+    read.microsoft.grant_for_everybody(read.app["client_id"], read.directory["id"], larger)
+    made = report(read.registration)
+    assert "Mail.Read (" in step(made, "permissions")["seen"]
+    assert step(made, "consent")["seen"] == "Not approved for everybody there yet: Mail.Read."
 
 
 def test_what_nobody_needs_an_administrator_for_is_passed_over(read):
