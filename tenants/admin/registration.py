@@ -33,7 +33,13 @@ from .sending import SendsLinks
 from .setting_up import SetsUp
 from .standing import RegistrationStanding
 from .stored_secrets import end_day, stored_secrets
-from .verifying import LastVerification, Verifies, in_entra_panel, tell_of_new_secret, verification_panel
+from .verifying import (
+    LastVerification,
+    Verifies,
+    in_entra_panel,
+    verification_panel,
+    verify_what_was_entered,
+)
 
 
 class CloudFilter(admin.SimpleListFilter):
@@ -191,7 +197,9 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
         form.save_secret()
         tell_refused(request, hints_of(AppRegistration.objects.get(pk=obj.pk)))
         if form.cleaned_data["secret"]:
-            tell_of_new_secret(request, obj)
+            verify_what_was_entered(request, obj, "The new client secret")
+        elif form.asks_otherwise():
+            verify_what_was_entered(request, obj, "The stored client secret, with what was corrected,")
         if form.is_longer_than_entra_allows():
             self.message_user(
                 request,

@@ -19,6 +19,7 @@ from .forms import WholeRowForm
 from .scope_boxes import ScopesField
 
 LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
+ASKED_WITH = ("cloud", "audience", "directory", "client_id")  # besides the secret, when it is tried at Microsoft
 
 
 class Day(forms.DateInput):
@@ -144,6 +145,11 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
         super()._post_clean()  # type: ignore[misc]
         if self.errors and "secret" not in self.errors and self.data.get(self.add_prefix("secret")):
             self.add_error("secret", "The Value was not kept, as a page never shows it again. Paste it once more.")
+
+    def asks_otherwise(self) -> bool:
+        """Is Microsoft asked something else by now with the secret that is stored?"""
+        changed = [name for name in ASKED_WITH if name in self.changed_data]
+        return self.stored is not None and any(self.initial[name] != getattr(self.instance, name) for name in changed)
 
     def is_longer_than_entra_allows(self) -> bool:
         ends_on = self.cleaned_data.get("secret_ends_on")

@@ -77,12 +77,12 @@ def may_see(request: HttpRequest, verification: Verification) -> bool:
     return may_look and Verification.objects.visible_to(request.user).filter(pk=verification.pk).exists()
 
 
-def tell_of_new_secret(request: HttpRequest, registration: AppRegistration) -> None:
+def verify_what_was_entered(request: HttpRequest, registration: AppRegistration, what: str) -> None:
     """Start a verification of what was just entered, and say so; nothing, where nothing is tried."""
     if not AppRegistration.objects.live().filter(pk=registration.pk).exists():
         return
     made = start_verification(request, registration)
-    words: Any = "The new client secret is being verified; open findings close when it works."
+    words: Any = f"{what} is being verified; open findings close when it works."
     if may_see(request, made):
         words = format_html('{} <a href="{}">See how far it is</a>.', words, page_of(made))
     messages.info(request, words)

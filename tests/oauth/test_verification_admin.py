@@ -147,6 +147,34 @@ def test_a_new_secret_is_verified_at_once(admin, world):
     assert Verification.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_id": "00000000-1111-2222-3333-444444444444"},
+        {"directory": "other.example"},
+        {"cloud": "global"},
+        {"audience": "AzureADMultipleOrgs"},
+    ],
+)
+def test_what_is_corrected_is_verified_with_the_stored_secret(admin, world, rung, change):
+    page = f"{REGISTRATIONS}{world.registration.pk}/change/"
+    response = admin.post(page, form_of(world.registration, **change), follow=True)
+    made = Verification.objects.get()
+    assert "The stored client secret, with what was corrected, is being verified" in text_of(response)
+    assert f"{VERIFICATIONS}{made.pk}/change/" in response.content.decode()
+    assert (made.credential, made.registration) == (None, world.registration)
+
+
+def test_without_a_stored_secret_or_a_change_of_what_is_asked_nothing_is_verified(admin, world):
+    page = f"{REGISTRATIONS}{world.registration.pk}/change/"
+    admin.post(page, form_of(world.registration, client_id=world.registration.client_id.upper()))
+    admin.post(page, form_of(world.registration, name="Another name"))
+    Credential.objects.update(slot="")
+    admin.post(page, form_of(world.registration, directory="other.example"))
+    assert AppRegistration.objects.get().directory == "other.example"
+    assert not Verification.objects.exists()
+
+
 def test_a_new_secret_of_a_suspended_tenant_is_kept_and_not_tried(admin, world):
     type(world.registration.tenant).objects.update(suspended_at=timezone.now())
     secret = world.microsoft.add_secret(world.app["client_id"])["value"]
