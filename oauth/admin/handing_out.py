@@ -39,6 +39,12 @@ class ReconnectForm(DaysForm):
             del self.fields["return_url"]
 
 
+def may_hand_out(user: Any, purpose: str) -> bool:
+    """May this user hand out an address for this purpose, of what they see? By a secret drop a registration changes."""
+    changes = ["tenants.change_appregistration"] if purpose == Link.Purpose.SECRET else []
+    return bool(user.has_perms(["oauth.add_link", *changes]))
+
+
 def nearest_days(link: Link) -> int:
     """The choice that comes nearest to how long the link was made for."""
     made_for = (link.expires_at - link.created_at).days

@@ -24,7 +24,7 @@ from tenants.admin.panels import token_status
 from tenants.admin.standing import StandingFilter, everything
 from tenants.models import AppRegistration
 
-from .handing_out import DaysForm, ask, nearest_days, not_renewable, shown_once
+from .handing_out import DaysForm, ask, may_hand_out, nearest_days, not_renewable, shown_once
 from .link_form import LinkForm
 from .link_page import STATUS, children_panel, end_by, entered_by, fieldsets_of, mails_panel, person_of
 from .mail import ring
@@ -232,7 +232,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
 
     def page(self, request: HttpRequest, obj: Link) -> Page:
         page = super().page(request, obj)
-        if self.may_hand_out(request):
+        if self.may_renew(request, obj):
             if not not_renewable(obj):
                 page.buttons.insert(0, Button("Renew", self.own_url("renew", quote(obj.pk)), post=False))
             elif obj.purpose == Link.Purpose.CONSENT and obj.status == "used":
@@ -274,8 +274,8 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
         self.message_user(request, f"{', '.join(map(str, links)) or 'Nothing'}: revoked.", messages.SUCCESS)
         return None
 
-    def may_hand_out(self, request: HttpRequest) -> bool:
-        return self.has_operate_permission(request) and self.has_add_permission(request)
+    def may_renew(self, request: HttpRequest, link: Link) -> bool:
+        return self.has_operate_permission(request) and may_hand_out(request.user, link.purpose)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.renew_view)
@@ -286,7 +286,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
         link = self.get_object(request, unquote(object_id))
         if link is None:
             return self._missing(request, object_id)
-        if not self.may_hand_out(request):
+        if not self.may_renew(request, link):
             raise PermissionDenied
         form = DaysForm(request.POST if request.method == "POST" else None, initial={"days": nearest_days(link)})
         if request.method == "POST" and form.is_valid():

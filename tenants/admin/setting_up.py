@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from oauth.admin.handing_out import shown_once
+from oauth.admin.handing_out import may_hand_out, shown_once
 from oauth.models import Link
 from oauth.progress import progress_of
 from oauth.views.setup import file_of
@@ -86,7 +86,7 @@ class SetsUp:
     def _may_send(self, request: HttpRequest, registration: AppRegistration) -> bool:
         """A link is of a tenant; who set up a registration that many share are the operators themselves."""
         is_live = AppRegistration.objects.live().filter(pk=registration.pk).exists()
-        return registration.tenant_id is not None and is_live and bool(request.user.has_perm("oauth.add_link"))
+        return registration.tenant_id is not None and is_live and may_hand_out(request.user, Link.Purpose.SETUP)
 
     @sensitive_variables()
     def _send(self, request: HttpRequest, registration: AppRegistration) -> HttpResponse:
@@ -94,7 +94,7 @@ class SetsUp:
         tenant = registration.tenant
         if purpose is None or tenant is None or not self._may_send(request, registration):
             raise PermissionDenied
-        if purpose == Link.Purpose.SECRET and not self.has_change_permission(request, registration):  # type: ignore[attr-defined]
+        if not may_hand_out(request.user, purpose):
             messages.error(request, "Only those who may change the registration may have a secret entered for it.")
             return HttpResponseRedirect(self._own("setup", registration))
         link, token = Link.objects.mint(

@@ -460,6 +460,19 @@ def test_who_may_not_make_links_renews_none(client, registration, operator) -> N
     assert Link.objects.for_token(token) == link
 
 
+@pytest.mark.parametrize("mail", [{}, {"mail": "1"}], ids=["shown", "mailed"])
+def test_who_may_not_change_the_registration_renews_no_secret_drop(client, registration, operator, mail) -> None:
+    link, token = make_link(registration, purpose="secret", sent_to="ana@example.com")
+    make_mail(link)
+    group = operator.groups.get()
+    group.permissions.remove(group.permissions.get(codename="change_appregistration"))
+    assert client.get(reverse("admin:oauth_link_renew", args=[link.pk])).status_code == 403
+    assert renew(client, link, **mail).status_code == 403
+    assert "Renew<" not in client.get(page_of(link)).content.decode()
+    assert Link.objects.for_token(token) == link
+    assert Mail.objects.count() == 1
+
+
 def test_a_guessed_link_of_another_tenant_is_not_renewed(client, registration) -> None:
     link, token = make_link()
     assert renew(client, link).status_code == 302
