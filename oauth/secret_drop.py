@@ -100,18 +100,33 @@ def _is_refused_so_far(step: dict[str, Any]) -> bool:
     return bool(step["key"] == SIGN_IN and step["state"] == WAITING and step.get("codes"))
 
 
-def asks_for_ids(link: Link, registration: AppRegistration) -> bool:
-    """Whether client ID and directory may be entered: where there are none, and to mend what this link entered.
+def ids_asked_for(link: Link, registration: AppRegistration) -> list[str]:
+    """Which of client ID and directory may be entered: what is empty, and what this link entered, to mend it.
 
     What an operator typed, and what a secret or a consent has proven, nobody changes by a link.
     """
+    if _is_proven(registration):
+        return []
+    entered = _entered_by(link)
+    values = {name: getattr(registration, name) for name in ID_FIELDS}
+    return [name for name, value in values.items() if not value or entered.get(name) == ["", value]]
+
+
+def _is_proven(registration: AppRegistration) -> bool:
     if not registration.client_id:
-        return True
-    last = Verification.objects.filter(link=link).exclude(entered={}).first()
-    if last is None or last.entered.get(CLIENT_ID, ["", ""])[1] != registration.client_id:
         return False
     is_proven = registration.credentials.filter(worked_at__isnull=False).exists()
-    return not (is_proven or registration.credentials.current().exists() or registration.connections.exists())
+    return is_proven or registration.credentials.current().exists() or registration.connections.exists()
+
+
+def _entered_by(link: Link) -> dict[str, list[str]]:
+    """Column -> [what stood there before this link, what was entered by it last]."""
+    whole: dict[str, list[str]] = {}
+    tries = Verification.objects.filter(link=link).exclude(entered={}).order_by("pk")
+    for entered in tries.values_list("entered", flat=True):
+        for name, (before, new) in entered.items():
+            whole[name] = [whole[name][0] if name in whole else before, new]
+    return whole
 
 
 def take_back(links: Iterable[Link]) -> None:
@@ -119,7 +134,7 @@ def take_back(links: Iterable[Link]) -> None:
     for link in links:
         tries = list(Verification.objects.filter(link=link).exclude(entered={}).order_by("pk"))
         registration = AppRegistration.objects.select_for_update(of=("self",), no_key=True).get(pk=link.registration_id)
-        if tries and registration.client_id and asks_for_ids(link, registration):
+        if tries and registration.client_id and ids_asked_for(link, registration):
             for name, (before, _entered) in tries[0].entered.items():
                 setattr(registration, name, before)
             registration.save(update_fields=list(ID_FIELDS))
@@ -147,11 +162,12 @@ class DropForm(forms.Form):
             field.label, field.help_text = label, help_text
             field.error_messages["required"] = _("Please fill this in.")
         self.fields["ends_on"].error_messages["invalid"] = _("This is not a day. Enter it as year-month-day.")
-        if not asks_for_ids(link, registration):
-            del self.fields["client_id"], self.fields["directory"]
-        else:
-            self.initial["directory"] = registration.directory
-            self.initial["client_id"] = registration.client_id
+        asked = ids_asked_for(link, registration)
+        for name in ID_FIELDS:
+            if name in asked:
+                self.initial[name] = getattr(registration, name)
+            else:
+                del self.fields[name]
 
     def clean_client_id(self) -> str:
         guid = as_guid(self.cleaned_data["client_id"])
@@ -246,10 +262,10 @@ def enter(link: Link, form: DropForm, address: str) -> Verification:
 
 def _take_ids(link: Link, registration: AppRegistration, entered: dict[str, Any]) -> dict[str, list[str]]:
     """Write the IDs that were entered; column -> [before, entered], also of those that stay."""
-    if CLIENT_ID not in entered or not asks_for_ids(link, registration):
-        return {}
-    changes = {name: [getattr(registration, name), entered[name]] for name in ID_FIELDS}
+    asked = [name for name in ids_asked_for(link, registration) if name in entered]
+    changes = {name: [getattr(registration, name), entered[name]] for name in asked}
     for name, (_before, new) in changes.items():
         setattr(registration, name, new)
-    registration.save(update_fields=list(ID_FIELDS))
+    if changes:
+        registration.save(update_fields=asked)
     return changes

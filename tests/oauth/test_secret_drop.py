@@ -320,6 +320,30 @@ def test_ids_that_an_operator_typed_are_not_changed_by_a_link(client, world) -> 
     assert (typed.client_id, typed.directory) == before
 
 
+@pytest.mark.parametrize("typed", ["client_id", "directory"])
+def test_the_one_id_that_an_operator_typed_is_shown_and_stays(client, world, draft, link, typed) -> None:
+    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "contoso.example"}
+    AppRegistration.objects.filter(pk=draft.pk).update(**{typed: values[typed]})
+    form = page(client, link)
+    assert f'name="{typed}"' not in form
+    assert f"<code>{values[typed]}</code>" in form
+    entered = filled(world)
+    for _ in range(2):
+        enter(client, link, entered)
+        try_it(link)
+        draft.refresh_from_db()
+        assert (draft.client_id, draft.directory) == tuple({**entered, typed: values[typed]}[name] for name in values)
+
+
+def test_what_an_operator_has_corrected_is_not_changed_by_the_link_any_more(client, world, draft, link) -> None:
+    enter(client, link, filled(world, directory="wrong.example"))
+    AppRegistration.objects.filter(pk=draft.pk).update(directory="right.example")
+    try_it(link)
+    enter(client, link, filled(world, directory="wrong.example"))
+    draft.refresh_from_db()
+    assert draft.directory == "right.example"
+
+
 @pytest.mark.parametrize("when", ["spreading", "unanswered"])
 def test_a_secret_that_an_operator_enters_meanwhile_wins(client, world, draft, link, when) -> None:
     enter(client, link, filled(world))
