@@ -129,15 +129,33 @@ def _entered_by(link: Link) -> dict[str, list[str]]:
     return whole
 
 
-def take_back(links: Iterable[Link]) -> None:
-    """Of links that are revoked: the IDs they entered and that nothing has proven, so that they keep nobody out."""
+def take_back(links: Iterable[Link], *, by: Any, address: str) -> None:
+    """Of links that are revoked: the IDs they entered, so that these keep nobody out.
+
+    Those stay that something has proven, or that somebody has corrected since.
+    """
     for link in links:
-        tries = list(Verification.objects.filter(link=link).exclude(entered={}).order_by("pk"))
         registration = AppRegistration.objects.select_for_update(of=("self",), no_key=True).get(pk=link.registration_id)
-        if tries and registration.client_id and ids_asked_for(link, registration):
-            for name, (before, _entered) in tries[0].entered.items():
-                setattr(registration, name, before)
-            registration.save(update_fields=list(ID_FIELDS))
+        entered = {} if _is_proven(registration) else _entered_by(link)
+        changes = {
+            name: [new, before]
+            for name, (before, new) in entered.items()
+            if new == getattr(registration, name) != before
+        }
+        if not changes:
+            continue
+        for name, (_entered, before) in changes.items():
+            setattr(registration, name, before)
+        registration.save(update_fields=list(changes))
+        Event.objects.record(
+            verb="taken back what was entered",
+            subject=registration,
+            tenant=link.tenant,
+            actor=by,
+            changes={ID_FIELDS[name]: change for name, change in changes.items()},
+            reason=str(link),
+            address=address,
+        )
 
 
 class DropForm(forms.Form):

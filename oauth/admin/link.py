@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from tenants.admin.funnel import funnel_of_link
 from tenants.admin.pages import Button, Page
 from tenants.admin.panels import token_status
 from tenants.admin.standing import StandingFilter, everything
+from tenants.client_address import client_address
 from tenants.models import AppRegistration
 
 from .handing_out import DaysForm, ask, may_hand_out, nearest_days, not_renewable, shown_once
@@ -248,11 +249,13 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
     # Ending one, and opening it again
 
     def offers(self, action: str, obj: Link) -> bool:
-        return obj.status in ("open", "paused")
+        return obj.status in ("open", "paused") or (obj.status == "expired" and obj.purpose == Link.Purpose.SECRET)
 
     @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: Any) -> Any:
-        queryset = queryset.filter(revoked_at=None, expires_at__gt=timezone.now(), uses__lt=F("max_uses"))
+        # What was entered by a secret drop outlasts it, and may hold a client ID that nothing has proven.
+        not_over = Q(expires_at__gt=timezone.now()) | Q(purpose=Link.Purpose.SECRET)
+        queryset = queryset.filter(not_over, revoked_at=None, uses__lt=F("max_uses"))
         asked = self.confirm(
             request,
             queryset,
@@ -260,7 +263,8 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
             consequences=[
                 "Whoever opens it from now on is told that it does not work. So do the links that grew from it.",
                 "What is connected stays connected, and a client secret that is in use stays in use. One that was "
-                "entered by it and that Microsoft has not taken yet is not tried any more.",
+                "entered by it and that Microsoft has not taken yet is not tried any more, and IDs that were entered "
+                "with it and that nothing has proven are taken back.",
             ],
         )
         if asked:
@@ -270,7 +274,8 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
             revoked = Link.objects.filter(pk__in=[link.pk for link in links]).revoke().select_related("tenant")
             for link in revoked:
                 history.record(request, link, "revoked")
-            secret_drop.take_back(link for link in revoked if link.purpose == Link.Purpose.SECRET)
+            drops = [link for link in revoked if link.purpose == Link.Purpose.SECRET]
+            secret_drop.take_back(drops, by=request.user, address=client_address(request))
         self.message_user(request, f"{', '.join(map(str, links)) or 'Nothing'}: revoked.", messages.SUCCESS)
         return None
 

@@ -302,10 +302,59 @@ def test_a_link_can_be_revoked_after_a_refused_try_and_nothing_of_it_is_tried_an
     assert (draft.client_id, draft.directory) == ("", ""), "an ID that nothing has proven keeps nobody out"
 
 
+def revoke(link: Link) -> None:
+    operator = Client()
+    operator.force_login(make_superuser())
+    operator.post(f"/admin/oauth/link/{link.pk}/do/revoke/", {"confirmed": "yes"})
+
+
+def test_what_is_taken_back_stands_in_the_registrations_history(client, world, draft, link) -> None:
+    enter(client, link, filled(world, client_id="11111111-2222-4333-8444-555555555555"))
+    try_it(link)
+    enter(client, link, filled(world))
+    revoke(link)
+    event = Event.objects.get(subject_type="tenants.appregistration", verb="taken back what was entered")
+    assert event.changes == {"client ID": [world.app["client_id"], ""], "directory": [world.directory["id"], ""]}
+    assert (event.subject_id, event.tenant, event.reason) == (str(draft.pk), draft.tenant, str(link))
+    assert (event.actor.is_superuser, event.address) == (True, "127.0.0.1")
+
+
+@pytest.mark.parametrize("corrected", ["client_id", "directory"])
+def test_what_somebody_has_corrected_is_not_taken_back(client, world, draft, link, corrected) -> None:
+    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "right.example"}
+    enter(client, link, filled(world))
+    AppRegistration.objects.filter(pk=draft.pk).update(**{corrected: values[corrected]})
+    revoke(link)
+    draft.refresh_from_db()
+    assert {name: getattr(draft, name) for name in values} == {
+        **dict.fromkeys(values, ""),
+        corrected: values[corrected],
+    }
+
+
+def test_where_nothing_was_entered_nothing_is_taken_back_or_said(client, world, draft, link) -> None:
+    AppRegistration.objects.filter(pk=draft.pk).update(directory="typed.example")
+    revoke(link)
+    draft.refresh_from_db()
+    assert draft.directory == "typed.example"
+    assert not Event.objects.filter(subject_type="tenants.appregistration").exists()
+
+
+def test_an_expired_link_is_revoked_too_so_that_its_ids_keep_nobody_out(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    Link.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(days=1))
+    operator = Client()
+    operator.force_login(make_superuser())
+    assert "/do/revoke/" in operator.get(f"/admin/oauth/link/{link.pk}/change/").content.decode()
+    revoke(link)
+    draft.refresh_from_db()
+    assert (draft.client_id, draft.directory) == ("", "")
+
+
 def test_what_is_proven_stays_when_the_link_is_revoked(client, world, draft, link) -> None:
     enter(client, link, filled(world))
     try_it(link)
-    secret_drop.take_back([link])
+    secret_drop.take_back([link], by=None, address="")
     draft.refresh_from_db()
     assert draft.client_id == world.app["client_id"]
 
