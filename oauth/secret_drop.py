@@ -37,7 +37,7 @@ ID_FIELDS = {CLIENT_ID: "client ID", "directory": "directory"}
 class State(StrEnum):
     """How far a drop has come."""
 
-    OPEN = "open"  # nothing was entered yet
+    OPEN = "open"  # nothing was entered yet, or it was withdrawn before it was tried
     CHECKING = "checking"
     SPREADING = "spreading"  # refused so far, as a new one is for some minutes, and as a wrong one is for good
     WORKS = "works"
@@ -80,19 +80,24 @@ def drop_of(link: Link) -> Drop:
     """What became of what was entered by this link."""
     tries = Verification.objects.filter(link=link)
     last = tries.select_related("credential").first()
-    if last is None:
-        return Drop(State.OPEN if link.uses < link.max_uses else State.OVER)
-    if last.has_signed_in:
+    if last is not None and last.has_signed_in:
         return Drop(State.WORKS, last)
     if link.uses >= link.max_uses:
         return Drop(State.KEPT, last)
     is_last_try = tries.order_by().values("credential").distinct().count() >= MOST_TRIES
-    if last.is_refused:
+    if last is not None and last.is_refused:
         return Drop(State.OVER if is_last_try else State.REFUSED, last)
+    if last is None or _is_withdrawn(last.credential):
+        return Drop(State.OVER if is_last_try or link.uses >= link.max_uses else State.OPEN, last)
     if last.finished_at is None:
         is_spreading = any(_is_refused_so_far(step) for step in last.steps) and not is_last_try
         return Drop(State.SPREADING if is_spreading else State.CHECKING, last)
     return Drop(State.OVER if is_last_try else State.UNANSWERED, last)
+
+
+def _is_withdrawn(credential: Credential | None) -> bool:
+    """Is it tried no more, because a link was revoked, or because another one took its place?"""
+    return credential is not None and not credential.slot
 
 
 def _is_refused_so_far(step: dict[str, Any]) -> bool:

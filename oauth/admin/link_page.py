@@ -26,6 +26,8 @@ _ENTERED = {
     State.OVER: "It was refused too often. Make another link.",
 }
 
+_WITHDRAWN = "What was entered is not tried any more: it was withdrawn, or another one took its place."
+
 
 def fieldsets_of(link: Link) -> Any:
     """What there is to tell of this link."""
@@ -95,5 +97,7 @@ def children_panel(request: HttpRequest, link: Link) -> Panel:
 def entered_by(link: Link) -> Any:
     """What came of a secret drop, with its report."""
     drop = drop_of(link)
-    words = _ENTERED[drop.state]
-    return format_html("{} {}", words, link_to(drop.verification, "Its report")) if drop.verification else words
+    if drop.verification is None:
+        return _ENTERED[drop.state]
+    words = _WITHDRAWN if drop.state == State.OPEN else _ENTERED[drop.state]
+    return format_html("{} {}", words, link_to(drop.verification, "Its report"))

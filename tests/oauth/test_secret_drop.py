@@ -351,6 +351,31 @@ def test_an_expired_link_is_revoked_too_so_that_its_ids_keep_nobody_out(client, 
     assert (draft.client_id, draft.directory) == ("", "")
 
 
+def test_after_a_revoked_link_is_renewed_its_form_is_open_again(client, world, draft, link) -> None:
+    enter(client, link, filled(world))
+    revoke(link)
+    try_it(link)
+    link.refresh_from_db()
+    client.get(f"/c/{link.renew(timezone.now() + timedelta(days=1))}/")
+    opened = page(client, link)
+    assert "What Entra shows" in opened
+    assert "gave no answer" not in opened
+    operator = Client()
+    operator.force_login(make_superuser())
+    assert "is not tried any more" in text_of(operator.get(f"/admin/oauth/link/{link.pk}/change/"))
+    enter(client, link, filled(world))
+    assert try_it(link).has_signed_in
+
+
+def test_of_two_links_the_one_whose_secret_was_replaced_is_open_again(client, world, draft, link) -> None:
+    other, token = make_link(draft, purpose=Link.Purpose.SECRET)
+    enter(client, link, filled(world))
+    client.get(f"/c/{token}/")
+    enter(client, other, filled(world))
+    assert "What Entra shows" in page(client, link)
+    assert "Trying it at Microsoft" in page(client, other)
+
+
 def test_what_is_proven_stays_when_the_link_is_revoked(client, world, draft, link) -> None:
     enter(client, link, filled(world))
     try_it(link)
