@@ -13,6 +13,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -27,7 +28,7 @@ from .models import Link, Verification
 from .report import SIGN_IN, WAITING
 from .tasks import ring_verify
 
-MOST_TRIES = 10  # by one link; a person needs a few
+MOST_TRIES = 10  # by one link, of secrets and of client IDs that are registered here; a person needs a few
 CLIENT_ID = "client_id"
 TAKEN = _lazy("This application is registered here already. Is it the ID of the new one?")
 NOT_KEPT = _lazy("The Value was not kept, as no page shows it again. Paste it once more.")
@@ -82,9 +83,9 @@ def drop_of(link: Link) -> Drop:
     last = tries.select_related("credential").first()
     if last is not None and last.has_signed_in:
         return Drop(State.WORKS, last)
-    if link.uses >= link.max_uses:
+    if last is not None and link.uses >= link.max_uses:
         return Drop(State.KEPT, last)
-    is_last_try = tries.order_by().values("credential").distinct().count() >= MOST_TRIES
+    is_last_try = tries.order_by().values("credential").distinct().count() + link.told_taken >= MOST_TRIES
     if last is not None and last.is_refused:
         return Drop(State.OVER if is_last_try else State.REFUSED, last)
     if last is None or _is_withdrawn(last.credential):
@@ -173,6 +174,7 @@ class DropForm(forms.Form):
 
     def __init__(self, link: Link, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.taken = ""  # the client ID that was entered, where it is registered here already
         self._registration = registration = link.registration
         words: dict[str, tuple[str, str]] = {
             "client_id": (_("Application (client) ID"), _("From the overview of the registration.")),
@@ -197,6 +199,7 @@ class DropForm(forms.Form):
         if guid is None:
             raise ValidationError(_("This is not an Application (client) ID, which is a GUID of 36 characters."))
         if self._is_taken(guid):
+            self.taken = guid
             raise ValidationError(TAKEN)
         return guid
 
@@ -206,8 +209,10 @@ class DropForm(forms.Form):
 
     def lost_the_race(self) -> bool:
         """Is the client ID registered by now, which was free a moment ago? Then the form says so."""
-        if not self._is_taken(self.cleaned_data.get(CLIENT_ID, "")):
+        client_id = self.cleaned_data.get(CLIENT_ID, "")
+        if not self._is_taken(client_id):
             return False
+        self.taken = client_id
         self.add_error(CLIENT_ID, TAKEN)
         self.add_error("secret", NOT_KEPT)
         self._forget_what_is_wrong()
@@ -247,6 +252,26 @@ class DropForm(forms.Form):
         self.data = posted
 
 
+def note_taken(link: Link, form: DropForm, address: str) -> None:
+    """Call it before a form that was not valid is shown. Raises AlreadyOver where that would tell too much.
+
+    It may say that somebody here has registered an application: whoever tries many IDs learns of a few and leaves a
+    trace of each.
+    """
+    if not form.taken:
+        return
+    with transaction.atomic():
+        if not Link.objects.filter(pk=link.pk, told_taken__lt=MOST_TRIES).update(told_taken=F("told_taken") + 1):
+            raise AlreadyOver
+        Event.objects.record(
+            verb="client ID refused",
+            subject=link.registration,
+            tenant=link.tenant,
+            reason=f"{link}: {form.taken} is registered here already",
+            address=address,
+        )
+
+
 @sensitive_variables()
 def enter(link: Link, form: DropForm, address: str) -> Verification:
     """Keep what a valid form holds, and have it tried. Raises AlreadyOver and Taken."""
@@ -278,6 +303,7 @@ def enter(link: Link, form: DropForm, address: str) -> Verification:
             ring_verify(verification)
     except IntegrityError:
         if form.lost_the_race():
+            note_taken(link, form, address)
             raise Taken from None
         raise
     return verification

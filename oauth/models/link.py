@@ -124,6 +124,7 @@ class Link(models.Model):
     expires_at = models.DateTimeField(default=default_expiry)
     max_uses = models.PositiveIntegerField("good for how many consents", default=1)
     uses = models.PositiveIntegerField("completed consents", default=0, editable=False)
+    told_taken = models.PositiveSmallIntegerField(default=0, editable=False)  # that a client ID is registered here
     opens = models.PositiveIntegerField("times opened", default=0, editable=False)
     last_opened_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -84,10 +84,12 @@ def drop(request: HttpRequest, link: Link) -> HttpResponse:
     if not found.takes_more:
         return landing
     form = DropForm(link, request.POST)
-    if not form.is_valid():
-        return _form(request, link, form, found)
+    address = client_address(request)
     try:
-        secret_drop.enter(link, form, client_address(request))
+        if not form.is_valid():
+            secret_drop.note_taken(link, form, address)
+            return _form(request, link, form, found)
+        secret_drop.enter(link, form, address)
     except Taken:
         return _form(request, link, form, found)
     except AlreadyOver:

@@ -191,6 +191,38 @@ def test_a_client_id_that_is_registered_here_already_is_refused_and_names_nobody
     assert "Somebody" not in answer
 
 
+def test_that_a_client_id_is_registered_here_is_told_a_few_times_and_stands_in_history(client, world, draft, link):
+    other = make_registration(cloud="sandbox")
+    for _ in range(MOST_TRIES - 1):
+        assert "registered here already" in text_of(enter(client, link, filled(world, client_id=other.client_id)))
+    event = Event.objects.filter(verb="client ID refused").first()
+    assert (event.subject_id, event.tenant, event.address) == (str(draft.pk), draft.tenant, "127.0.0.1")
+    assert event.reason == f"{link}: {other.client_id} is registered here already"
+    assert "What Entra shows" in page(client, link)
+    enter(client, link, filled(world, client_id=other.client_id))
+    assert enter(client, link, filled(world, client_id=other.client_id)).status_code == 303
+    assert "refused too often" in page(client, link)
+    assert Event.objects.filter(verb="client ID refused").count() == MOST_TRIES
+
+
+def test_what_is_told_of_client_ids_counts_among_the_tries(client, world, draft, link) -> None:
+    other = make_registration(cloud="sandbox")
+    enter(client, link, filled(world, secret=make_secret()))
+    try_it(link)
+    for _ in range(MOST_TRIES - 1):
+        enter(client, link, filled(world, client_id=other.client_id))
+    assert "refused too often" in page(client, link)
+
+
+def test_many_who_ask_at_once_are_not_told_more_often(client, world, draft, link) -> None:
+    other = make_registration(cloud="sandbox")
+    Link.objects.filter(pk=link.pk).update(told_taken=MOST_TRIES)  # since this one was looked at
+    form = secret_drop.DropForm(link, filled(world, client_id=other.client_id))
+    assert not form.is_valid()
+    with pytest.raises(secret_drop.AlreadyOver):
+        secret_drop.note_taken(link, form, "127.0.0.1")
+
+
 def test_a_refused_secret_is_entered_again_by_the_same_link(client, world, draft, link) -> None:
     enter(client, link, filled(world, secret=make_secret()))
     assert try_it(link).outcome == "failed"
@@ -493,6 +525,7 @@ def test_who_was_slower_to_register_the_application_is_told_so(client, world, li
     with pytest.raises(secret_drop.Taken):
         secret_drop.enter(link, form, "127.0.0.1")
     assert "registered here already" in str(form.errors["client_id"])
+    assert Event.objects.filter(verb="client ID refused").exists()
     assert not Verification.objects.exists()
 
 
