@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.debug import sensitive_variables
 
+from tenants.holding import hold
 from tenants.models import AppRegistration, Credential, Event
 from tenants.models.credential import check_secret_value, start_of
 from tenants.models.registration import DOMAIN, as_guid
@@ -141,7 +142,7 @@ def take_back(links: Iterable[Link], *, by: Any, address: str) -> None:
     Those stay that something has proven, or that somebody has corrected since.
     """
     for link in links:
-        registration = AppRegistration.objects.select_for_update(of=("self",), no_key=True).get(pk=link.registration_id)
+        (registration,) = hold(AppRegistration.objects.filter(pk=link.registration_id))
         entered = {} if _is_proven(registration) else _entered_by(link)
         changes = {
             name: [new, before]
@@ -278,11 +279,8 @@ def enter(link: Link, form: DropForm, address: str) -> Verification:
     entered = form.cleaned_data
     try:
         with transaction.atomic():
-            # The link first, as whoever else enters by it does; then the registration, whose IDs may be written.
-            # Without the key: a mail about the link may be written meanwhile by whoever holds the registration.
-            link = Link.objects.select_for_update(no_key=True).get(pk=link.pk)
-            rows = AppRegistration.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
-            registration = rows.get(pk=link.registration_id)
+            (link,) = hold(Link.objects.filter(pk=link.pk))
+            (registration,) = hold(AppRegistration.objects.filter(pk=link.registration_id).select_related("tenant"))
             if not Link.objects.readable().filter(pk=link.pk).exists() or not drop_of(link).takes_more:
                 raise AlreadyOver
             changes = _take_ids(link, registration, entered)

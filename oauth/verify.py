@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from tenants.fault_points import maybe_crash
+from tenants.holding import hold
 from tenants.models import AppRegistration, Credential, Event
 
 from . import application, configuration, consented, directories, in_entra, mails
@@ -34,7 +35,7 @@ from .in_entra import InEntra
 from .kinds import DRIFT
 from .listed_secrets import Matches, take_over
 from .look import RegistrationLook
-from .models import Verification
+from .models import Link, Verification
 from .models.verification import LEASE
 from .report import (
     APPLICATION,
@@ -229,8 +230,9 @@ class _Work:
     def _unchanged(self) -> Iterator[None]:
         """A transaction in which the registration and the secret are still those that were asked about, and stay so."""
         with transaction.atomic():
-            rows = AppRegistration.objects.select_for_update(of=("self",), no_key=True).select_related("tenant")
-            self.registration = rows.get(pk=self.registration.pk)
+            hold(Link.objects.filter(verifications=self.verification))
+            rows = AppRegistration.objects.filter(pk=self.registration.pk).select_related("tenant")
+            (self.registration,) = hold(rows)
             credential = self._credential_now()
             if _Asked.of(self.registration, credential) != self._asked:
                 raise Changed

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
+from tenants.holding import hold
 from tenants.models import AppRegistration, Credential, Tenant
 from tenants.models.visibility import TenantScopedQuerySet
 
@@ -76,11 +77,15 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         A secret that was entered by one and that Microsoft has not taken yet is not tried any more.
         """
         now = timezone.now()
-        ended = self.filter(revoked_at=None).update(revoked_at=now)
-        while ended:
-            ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
-        revoked = Link.objects.filter(revoked_at=now)
-        Credential.objects.withdraw(verifications__link__in=revoked)
+        with transaction.atomic():
+            links = hold(self.filter(revoked_at=None).only("purpose", "registration"))
+            drops = {link.registration_id for link in links if link.purpose == Link.Purpose.SECRET}
+            hold(AppRegistration.objects.filter(pk__in=drops))
+            ended = self.filter(revoked_at=None).update(revoked_at=now)
+            while ended:
+                ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
+            revoked = Link.objects.filter(revoked_at=now)
+            Credential.objects.withdraw(verifications__link__in=revoked)
         return revoked
 
     def for_token(self, token: str) -> "Link | None":
