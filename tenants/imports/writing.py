@@ -9,7 +9,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds
 from tenants.fault_points import maybe_crash
-from tenants.models import AppRegistration, Credential, Event, Import, ImportRow, RedirectURI, ScopeSelection
+from tenants.holding import hold
+from tenants.models import AppRegistration, Credential, Event, Import, ImportRow, RedirectURI, ScopeSelection, Tenant
 from tenants.models.credential import start_of
 from tenants.signals import secrets_imported
 
@@ -41,11 +42,13 @@ def write(upload: Import) -> None:
 
 
 def _write(upload: Import) -> None:
+    whole = list(upload.rows.order_by("number"))
+    _hold(whole)
     situation = Situation(upload)
     overtaken: list[int] = []
     with_secret: list[int] = []
-    for rows in in_batches(list(upload.rows.order_by("number"))):
-        stored = _held(rows)
+    for rows in in_batches(whole):
+        stored = load(row.registration_id for row in rows if row.registration_id)
         overtaken += [row.number for row in rows if not _is_as_shown(situation, row, stored)]
         if not overtaken:
             with_secret += _store(upload, [row for row in rows if row.outcome != Outcome.UNCHANGED], stored)
@@ -72,12 +75,14 @@ def _words(overtaken: list[int]) -> str:
 # Is it still as it was shown?
 
 
-def _held(rows: Iterable[ImportRow]) -> dict[int, AppRegistration]:
-    """What these rows are about, loaded; nobody else changes it before the transaction ends."""
-    pks = sorted(row.registration_id for row in rows if row.registration_id)
-    # In one order, so that no two imports wait for each other.
-    list(AppRegistration.objects.filter(pk__in=pks).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
-    return load(pks)
+def _hold(rows: Iterable[ImportRow]) -> None:
+    """Nobody else changes what these rows are about, or archives its tenant, before the transaction ends."""
+    for model, keys in (
+        (Tenant, {row.plan["tenant"] for row in rows} - {None}),
+        (AppRegistration, {row.registration_id for row in rows} - {None}),
+    ):
+        for some in in_batches(sorted(keys)):
+            hold(model._default_manager.filter(pk__in=some).only("pk"))
 
 
 def _is_as_shown(situation: Situation, row: ImportRow, stored: dict[int, AppRegistration]) -> bool:

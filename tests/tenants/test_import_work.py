@@ -3,10 +3,14 @@
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from monitoring.tasks import reconcile
@@ -326,6 +330,42 @@ def test_a_cloud_that_is_gone_meanwhile_is_told(client, tenant, settings) -> Non
     settings.EXTRA_CLOUDS = []
     changed_meanwhile(client, taken)
     assert errors(taken)[0][1] == "cloud"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["tenant", "registration"])
+def test_what_is_archived_while_it_is_written_holds_no_secret(client, tenant, at_point, what) -> None:
+    stored = make_registration(tenant, name="Old")
+    secret = {"client_secret": make_secret(), "secret_ends_on": NEXT_YEAR}
+    taken = check(client, row(client_id=stored.client_id, **secret), row(**secret))
+    press(client, taken)
+    one = tenant if what == "tenant" else stored
+    address = reverse(f"admin:tenants_{one._meta.model_name}_act", args=[one.pk, "archive"])
+    other = Client()
+    other.force_login(taken.created_by)
+
+    def archive() -> None:
+        try:
+            assert other.post(address, {"confirmed": "yes"}).status_code == 302
+        finally:
+            connection.close()
+
+    archiving = Thread(target=archive)
+
+    def begin() -> None:
+        archiving.start()
+        archiving.join(1)  # it may wait until all is written
+
+    at_point("import.wrote_some", begin)
+    work.carry_on(taken.pk)
+    archiving.join(20)
+    one.refresh_from_db()
+    assert one.archived_at
+    over = (
+        AppRegistration.objects.filter(tenant=tenant) if what == "tenant" else AppRegistration.objects.filter(pk=one.pk)
+    )
+    assert not Credential.objects.filter(registration__in=over, value__isnull=False).exists()
+    assert what == "registration" or not over.filter(archived_at=None).exists()
 
 
 # Robbed of their rights
