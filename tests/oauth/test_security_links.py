@@ -6,11 +6,13 @@ from uuid import uuid4
 import pytest
 from django.db import connection as database
 from django.test import Client
+from django.urls import resolve, reverse
 from django.utils import timezone
 
 from oauth import mails
 from oauth.limits import LIMITS
 from oauth.models import Connection, ConsentAttempt, Link, Mail
+from oauth.urls import urlpatterns
 from tenants.admin.archiving import archive_registrations, archive_tenants
 from tenants.models import AppRegistration, Credential, Event, RedirectURI, Tenant
 from tests.factories import make_connection, make_link, make_tenant
@@ -313,21 +315,33 @@ def test_two_hundred_opens_a_minute_from_one_address_are_too_many(world: World, 
     assert Client(**another_address(1)).get(f"/c/{world.token}/").status_code == 303
 
 
-@pytest.mark.parametrize(
-    ("bucket", "method", "path"),
-    [
-        ("open", "get", "/c/unknown/"),
-        ("start", "post", "/connect/{id}/start/"),
-        ("start", "post", "/connect/{id}/approve/"),
-        ("start", "post", "/connect/attempt/{id}/rest/"),
-        ("callback", "post", "/oauth/callback/sandbox/"),
-        ("callback", "get", "/oauth/callback/sandbox/"),
-        ("told", "post", "/connect/{id}/told/"),
-        ("hand_on", "post", "/connect/{id}/hand-on/"),
-        ("hand_on", "post", "/connect/{id}/administrator/"),
-        ("disconnect", "post", "/connect/{id}/disconnect/"),
-    ],
-)
+DOORS = [
+    ("open", "get", "/c/unknown/"),
+    ("start", "post", "/connect/{id}/start/"),
+    ("start", "post", "/connect/{id}/approve/"),
+    ("start", "post", "/connect/attempt/{id}/rest/"),
+    ("callback", "post", "/oauth/callback/sandbox/"),
+    ("callback", "get", "/oauth/callback/sandbox/"),
+    ("told", "post", "/connect/{id}/told/"),
+    ("hand_on", "post", "/connect/{id}/hand-on/"),
+    ("hand_on", "post", "/connect/{id}/administrator/"),
+    ("disconnect", "post", "/connect/{id}/disconnect/"),
+    ("secret", "post", "/connect/{id}/secret/"),
+]
+
+
+def test_every_public_door_that_takes_something_is_among_those_that_are_tried(db: None) -> None:
+    filled_in = {"token": "unknown", "public_id": uuid4(), "attempt_id": uuid4(), "cloud_key": "sandbox"}
+
+    def takes(pattern: Any) -> bool:
+        fields = {name: filled_in[name] for name in pattern.pattern.converters}
+        return bool(Client().post(reverse(f"oauth:{pattern.name}", kwargs=fields)).status_code != 405)
+
+    doors = {pattern.name for pattern in urlpatterns if pattern.name and takes(pattern)}
+    assert doors == {resolve(path.format(id=uuid4())).url_name for _, method, path in DOORS if method == "post"}
+
+
+@pytest.mark.parametrize(("bucket", "method", "path"), DOORS)
 def test_every_public_door_has_its_limit(db: None, time_machine: Any, bucket: str, method: str, path: str) -> None:
     time_machine.move_to(timezone.now().replace(second=1, microsecond=0), tick=False)
     address = path.format(id=uuid4())
