@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from tenants.models import AppRegistration
+from tenants.models.credential import LEFT_OUT
 
 from .aurinko import AURINKO
 from .compose import COMPOSE
@@ -17,7 +18,7 @@ from .env import ENV
 from .export import CannotExport, Dialect, Export, File
 from .json import JSON
 from .registering import REGISTERING
-from .values import LEFT_OUT, values_of
+from .values import values_of
 
 __all__ = [
     "DIALECTS",

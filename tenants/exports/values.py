@@ -9,11 +9,10 @@ from django.utils.text import slugify
 from tenants import clouds, scopes
 from tenants.fields import SecretUnreadable
 from tenants.models import AppRegistration, Credential
+from tenants.models.credential import LEFT_OUT
 
 from .export import CannotExport, named, one_line
 
-# What stands in a secret's place: no secret looks like it, and nobody takes it for one.
-LEFT_OUT = "CLIENT-SECRET-LEFT-OUT"
 HOW_TO_GET_IT = (
     f"The client secret is left out: {LEFT_OUT} stands in its place. Whoever may export client secrets gets it, with "
     "a reason that is recorded, under Export on the registration's page in Tenantry or with the command export_config."

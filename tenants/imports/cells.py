@@ -179,15 +179,15 @@ class ListField(Field):  # type: ignore[misc]
 
 
 class SecretField(Field):  # type: ignore[misc]
-    """Never the value: only that there is a new one."""
+    """Never the value: only that there is a new one. An export's placeholder keeps what is stored, as nothing does."""
 
     def get_value(self, instance: AppRegistration) -> str:
         return wanted(instance).get(SECRET, "")  # type: ignore[no-any-return]
 
     @sensitive_variables()
     def save(self, instance: AppRegistration, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
-        sealed: Sealed | None = row[SECRET]
-        if sealed is None:
+        sealed = row[SECRET]
+        if not isinstance(sealed, Sealed):
             return
         value = sealed.reveal("checking a row of an import")
         if len(value) > LONGEST_SECRET:
@@ -214,6 +214,8 @@ class EndField(Field):  # type: ignore[misc]
         return wanted(instance).get(ENDS_ON, end_of(instance))  # type: ignore[no-any-return]
 
     def save(self, instance: AppRegistration, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        if SECRET not in wanted(instance) and row[ENDS_ON] == end_of(instance):
+            return  # also where that day is over
         day = self.clean(row, **kwargs)
         if day or SECRET in wanted(instance):
             wanted(instance)[ENDS_ON] = day

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants import clouds
 from tenants.dotenv import BadDotenv, read
 from tenants.models import AppRegistration
+from tenants.models.credential import LEFT_OUT
 from tenants.models.registration import DOMAIN, as_guid
 
 from .columns import ENDS_ON, SECRET
@@ -41,6 +42,8 @@ def read_env(text: str, *, tenant: str, cloud: str, ends_on: date | None) -> lis
     entries: list[Entry] = []
     for prefix in prefixes:
         own = {name: used.get(f"{prefix}_{name}", "").strip() for name in ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_URI")}
+        if own["CLIENT_SECRET"] == LEFT_OUT:
+            own["CLIENT_SECRET"] = ""
         place = _place(prefix, used.get(f"{prefix}_AUTH_URI", ""), cloud)
         host = urlsplit(own["CLIENT_URI"]).hostname or "no address" if _is_address(own["CLIENT_URI"]) else "no address"
         cells: dict[str, str | list[str]] = {

@@ -15,6 +15,8 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from tenants.models.credential import LEFT_OUT
+
 from .columns import LISTS, NAMES, SECRET
 
 LARGEST = 5 * 1024 * 1024  # bytes; 5,000 full rows have about 3 MB
@@ -193,10 +195,10 @@ def _plain(number: int, name: str, value: Any) -> str | list[str]:
 
 @sensitive_variables()
 def entry_of(number: int, cells: dict[str, str | list[str]]) -> Entry:
-    """This row, its secret taken out of the cells. Raises BadFile."""
+    """This row, its secret taken out of the cells. An export's placeholder is none, and stays. Raises BadFile."""
     for name, cell in cells.items():
         _check_cell(number, name, "\n".join(cell) if isinstance(cell, list) else cell)
-    secret = cells.pop(SECRET, "")
+    secret = "" if cells.get(SECRET) == LEFT_OUT else cells.pop(SECRET, "")
     return Entry(number, cells, secret if isinstance(secret, str) else "")
 
 

@@ -11,6 +11,7 @@ from import_export.results import RowResult
 
 from tenants import clouds, scopes
 from tenants.models import AppRegistration, ImportRow
+from tenants.models.credential import LEFT_OUT
 
 from . import cells
 from .columns import ENDS_ON, NAMES, SECRET
@@ -90,7 +91,7 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
 
     def judge(self, row: ImportRow) -> None:
         """Say on the row what would become of it, or what is wrong."""
-        given = {**row.cells, SECRET: row.secret}
+        given = {SECRET: row.secret, **row.cells}  # of a secret that an export left out the cell says just that
         result = self.import_row(given, None, dry_run=True, row_number=row.number)
         if result.errors:
             raise result.errors[0].error
@@ -113,6 +114,8 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
 
     def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> AppRegistration | None:
         found = self.situation.stored_for(row)
+        if row[SECRET] == LEFT_OUT and (found is None or secret_of(self.stored[found.pk]) is None):
+            row.pop(ENDS_ON, None)  # it is the end of a secret that is not here
         if found is None:
             return None
         if self.situation.is_env:

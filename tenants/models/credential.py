@@ -14,10 +14,14 @@ from .registration import AppRegistration, as_guid
 from .visibility import TenantScopedQuerySet
 
 HINT_LENGTH = 3  # as many characters as Entra itself shows of a secret
+# What stands in a secret's place where it is left out: no secret looks like it, and nobody takes it for one.
+LEFT_OUT = "CLIENT-SECRET-LEFT-OUT"
 
 
 def check_secret_value(value: str) -> None:
     """Raise ValidationError if this cannot be a client secret's value. The error never holds the value."""
+    if value == LEFT_OUT:
+        raise ValidationError(_("This is the placeholder of an export. Paste the Value that Entra shows."))
     if as_guid(value):
         raise ValidationError(
             _("This is the Secret ID; paste the Value. Entra shows the Value only right after creation.")

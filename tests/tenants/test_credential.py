@@ -7,13 +7,18 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from tenants.models import Credential
-from tenants.models.credential import check_secret_value
+from tenants.models.credential import LEFT_OUT, check_secret_value
 from tests.factories import make_credential, make_registration, make_secret
 
 
 def test_a_secret_id_is_told_from_a_value() -> None:
     with pytest.raises(ValidationError, match="This is the Secret ID; paste the Value"):
         check_secret_value(str(uuid.uuid4()))
+
+
+def test_the_placeholder_of_an_export_is_no_value() -> None:
+    with pytest.raises(ValidationError, match="This is the placeholder of an export"):
+        check_secret_value(LEFT_OUT)
 
 
 @pytest.mark.parametrize("value", ["tiny42", "with a space in it", "with\na line break"])
