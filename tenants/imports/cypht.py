@@ -3,6 +3,7 @@
 Names, defaults and the places of the two services: cypht-org/cypht, config/oauth2.php and .env.example.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from .reading import BadFile, Entry, entry_of
 SERVICES = {"OUTLOOK": "Cypht Outlook", "OFFICE365": "Cypht Office 365"}
 LIVE = "login.live.com"  # where Cypht sends people unless its AUTH_URI says otherwise: personal accounts only
 Audience = AppRegistration.Audience
+Cells = Mapping[str, str | list[str]]
 AUDIENCES = {
     "common": Audience.ANY,
     "organizations": Audience.MULTIPLE_ORGS,
@@ -110,11 +112,21 @@ def _as_one(entries: list[Entry]) -> list[Entry]:
     keys = [(str(entry.cells["cloud"]), str(entry.cells["client_id"]).lower()) for entry in entries]
     if keys[0] != keys[1]:
         return entries
-    same = ("audience", "directory")
-    if first.secret != second.secret or any(first.cells[name] != second.cells[name] for name in same):
+    place = _both(first.cells, second.cells)
+    if first.secret != second.secret or place is None:
         raise BadFile(
             "OUTLOOK_CLIENT_ID and OFFICE365_CLIENT_ID are the same, but their secrets or AUTH_URIs are not. "
             "Keep what is right."
         )
     uris = [*first.cells["product_uris"], *second.cells["product_uris"]]
-    return [Entry(1, {**first.cells, "product_uris": list(dict.fromkeys(uris))}, first.secret)]
+    return [Entry(1, {**first.cells, **place, "product_uris": list(dict.fromkeys(uris))}, first.secret)]
+
+
+def _both(first: Cells, second: Cells) -> Cells | None:
+    """Audience and directory of a registration that both services sign in with; None where they contradict."""
+    places = [{name: cells[name] for name in ("audience", "directory")} for cells in (first, second)]
+    if places[0] == places[1]:
+        return places[0]
+    # Personal accounts by the one, others by the other: whoever takes both kinds takes them from every directory.
+    others = [place for place in places if place["audience"] != Audience.PERSONAL]
+    return {**others[0], "audience": Audience.ANY} if len(others) == 1 else None

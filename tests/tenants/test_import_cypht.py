@@ -135,6 +135,31 @@ def test_both_services_are_two_rows_or_one_where_they_are_the_same(client, tenan
     ]
 
 
+def test_personal_accounts_by_one_service_and_others_by_the_other_are_one_registration_for_both(client, tenant) -> None:
+    same = {"CLIENT_ID": str(uuid.uuid4()), "CLIENT_SECRET": make_secret()}
+    for directory, expected in ((DIRECTORY, DIRECTORY), ("common", ""), ("organizations", "")):
+        address = f"https://login.microsoftonline.com/{directory}/oauth2/v2.0/authorize"
+        for live in ("", "https://login.live.com/oauth20_authorize.srf"):
+            text = env("OUTLOOK", **same, AUTH_URI=live) + env("OFFICE365", **same, AUTH_URI=address)
+            taken = taken_from(client, tenant, text)
+            assert counts(taken) == {"new": 1}
+            plan = taken.rows.get().plan
+            assert (plan["audience"], plan["directory"]) == ("AzureADandPersonalMicrosoftAccount", expected)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"CLIENT_SECRET": "another-made-up-one"},
+        {"AUTH_URI": "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize"},
+    ],
+)
+def test_one_client_id_with_two_secrets_or_two_places_for_work_is_refused(client, tenant, other) -> None:
+    same = {"CLIENT_ID": str(uuid.uuid4()), "CLIENT_SECRET": make_secret()}
+    text = env("OUTLOOK", **{**same, **other}) + env("OFFICE365", **same)
+    assert "are the same, but their secrets or AUTH_URIs are not" in refusal(client, text, ".env", tenant=tenant.pk)
+
+
 def test_what_is_stored_keeps_its_name_and_gets_one_address_more(client, tenant) -> None:
     stored = make_registration(tenant, name="Mail for all", directory=DIRECTORY)
     given = row(name=stored.name, client_id=stored.client_id, directory=DIRECTORY, product_uris="https://a.example/")
