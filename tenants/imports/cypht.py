@@ -130,3 +130,26 @@ def _both(first: Cells, second: Cells) -> Cells | None:
     # Personal accounts by the one, others by the other: whoever takes both kinds takes them from every directory.
     others = [place for place in places if place["audience"] != Audience.PERSONAL]
     return {**others[0], "audience": Audience.ANY} if len(others) == 1 else None
+
+
+# Whom else those take in who may sign in.
+_TAKES_IN = {
+    Audience.ANY: frozenset(Audience),
+    Audience.MULTIPLE_ORGS: frozenset({Audience.MULTIPLE_ORGS, Audience.MY_ORG}),
+    Audience.MY_ORG: frozenset({Audience.MY_ORG}),
+    Audience.PERSONAL: frozenset({Audience.PERSONAL}),
+}
+
+
+def says_nothing_new(cells: Cells, stored: AppRegistration) -> set[str]:
+    """The columns of a `.env`'s row that are guessed and that what is stored knows better.
+
+    Where Cypht sends people tells some of who may sign in, and hardly ever where the registration is registered.
+    """
+    known = {"name"}
+    agrees = cells["audience"] in _TAKES_IN[Audience(stored.audience)]
+    if agrees:
+        known.add("audience")
+    if not cells["directory"] or (agrees and stored.directory and stored.audience != Audience.MY_ORG):
+        known.add("directory")
+    return known

@@ -15,6 +15,7 @@ from tenants.models.credential import LEFT_OUT
 
 from . import cells
 from .columns import ENDS_ON, NAMES, SECRET
+from .cypht import says_nothing_new
 from .situation import Situation, secret_of, state_of
 
 LONGEST_SENTENCE = 600  # a cell may be quoted
@@ -118,10 +119,12 @@ class RegistrationResource(Resource):  # type: ignore[misc]  # the library has n
             row.pop(ENDS_ON, None)  # it is the end of a secret that is not here
         if found is None:
             return None
+        stored = self.stored[found.pk]
         if self.situation.is_env:
-            row.pop("name", None)  # the one it was given here says more than the one we would make up
-        self.state_before = state_of(self.stored[found.pk])  # it is about to be changed in memory
-        return self.stored[found.pk]
+            for name in says_nothing_new(row, stored):
+                row.pop(name, None)
+        self.state_before = state_of(stored)  # it is about to be changed in memory
+        return stored
 
     def init_instance(self, row: Any = None) -> AppRegistration:
         return AppRegistration()

@@ -160,6 +160,37 @@ def test_one_client_id_with_two_secrets_or_two_places_for_work_is_refused(client
     assert "are the same, but their secrets or AUTH_URIs are not" in refusal(client, text, ".env", tenant=tenant.pk)
 
 
+ANY, MANY = "AzureADandPersonalMicrosoftAccount", "AzureADMultipleOrgs"
+ONE, PERSONAL = "AzureADMyOrg", "PersonalMicrosoftAccount"
+LIVE = "https://login.live.com/oauth20_authorize.srf"
+OTHER = "cccccccc-bbbb-cccc-dddd-eeeeeeeeeeee"
+
+
+@pytest.mark.parametrize(
+    ("audience", "directory", "address", "expected"),
+    [
+        (ANY, OTHER, LIVE, {}),
+        (ANY, OTHER, "common", {}),
+        (ANY, OTHER, "organizations", {}),
+        (ANY, OTHER, DIRECTORY, {}),
+        (MANY, OTHER, DIRECTORY, {}),
+        (MANY, "", DIRECTORY, {"directory": ["", DIRECTORY]}),
+        (PERSONAL, OTHER, LIVE, {}),
+        (ONE, OTHER, DIRECTORY, {"directory": [OTHER, DIRECTORY]}),
+        (ONE, OTHER, "organizations", {"audience": [ONE, MANY]}),
+        (MANY, OTHER, "common", {"audience": [MANY, ANY]}),
+        (PERSONAL, OTHER, DIRECTORY, {"audience": [PERSONAL, ONE], "directory": [OTHER, DIRECTORY]}),
+    ],
+)
+def test_what_a_cypht_only_hints_at_changes_nothing_that_is_known_better(
+    client, tenant, audience, directory, address, expected
+) -> None:
+    stored = make_registration(tenant, name="Mail for all", audience=audience, directory=directory)
+    authorize = address if "/" in address else f"https://login.microsoftonline.com/{address}/oauth2/v2.0/authorize"
+    text = env("OUTLOOK", CLIENT_ID=stored.client_id, CLIENT_SECRET="", CLIENT_URI="", AUTH_URI=authorize)
+    assert taken_from(client, tenant, text).rows.get().changes == expected
+
+
 def test_what_is_stored_keeps_its_name_and_gets_one_address_more(client, tenant) -> None:
     stored = make_registration(tenant, name="Mail for all", directory=DIRECTORY)
     given = row(name=stored.name, client_id=stored.client_id, directory=DIRECTORY, product_uris="https://a.example/")

@@ -1,11 +1,12 @@
 """What an export wrote comes back through an import: nothing is lost by it, least of all a secret."""
 
 import pytest
+from django.utils import timezone
 
 from tenants.models import AppRegistration, Tenant
 from tenants.models.credential import LEFT_OUT
 from tests.factories import make_credential, make_operator, make_registration, make_secret, make_tenant
-from tests.tenants.exporting import exported, make_exportable, text_of
+from tests.tenants.exporting import exported, make_exportable, text_of, with_secret
 from tests.tenants.uploads import NEXT_YEAR, as_csv, as_json, check, checked, counts, errors, row, upload, write
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +71,27 @@ def test_an_end_that_is_over_and_stored_as_it_is_changes_nothing(client, tenant)
     given = {"client_id": stored.client_id, "client_secret": LEFT_OUT, "secret_ends_on": f"{ended:%Y-%m-%d}"}
     assert counts(check(client, given)) == {"unchanged": 1}
     assert "ended already" in errors(check(client, {**given, "secret_ends_on": "2020-01-01"}))[0][2]
+
+
+# A Cypht's .env
+
+
+@pytest.mark.parametrize("audience", AppRegistration.Audience.values)
+def test_what_cypht_was_given_comes_back_as_it_is_stored(client, tenant, audience) -> None:
+    app = make_exportable(tenant, audience=audience, scopes=("IMAP.AccessAsUser.All",))
+    for export in (exported(app, "cypht"), with_secret(app, "cypht")):
+        taken = checked(upload(client, text_of(export), ".env", tenant=tenant.pk))
+        assert counts(taken) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("audience", AppRegistration.Audience.values)
+def test_elsewhere_it_becomes_a_registration_for_the_same_people(client, tenant, audience) -> None:
+    secret = make_secret()
+    text = text_of(with_secret(make_exportable(tenant, audience=audience, secret=secret), "cypht"))
+    AppRegistration.objects.update(archived_at=timezone.now())
+    assert counts(checked(taken := upload(client, text, ".env", tenant=tenant.pk))) == {"new": 1}
+    write(client, taken)
+    made = AppRegistration.objects.get(archived_at=None)
+    value = made.credentials.get().value
+    assert value is not None
+    assert (made.audience, value.reveal("test")) == (audience, secret)
