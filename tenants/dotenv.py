@@ -21,6 +21,8 @@ _REFERENCE = re.compile(
     rf"(?<!\\)(?P<backslashes>\\*)\$(?!\()(?P<open>\{{)?(?P<name>{NAME})?(?P<default>:[-=][^}}]+)?(?P<close>\}})?"
 )
 _TRAILING = " \t\n\r\0\x0b"
+# Characters that variables may come to in all. A few lines that each name the one before ten times come to gigabytes.
+MOST_REFERRED = 1_000_000
 
 
 class BadDotenv(Exception):
@@ -73,6 +75,7 @@ class _Reader:
         self._text = text
         self._at = 0
         self._values: dict[str, str] = {}
+        self._may_refer = MOST_REFERRED
 
     def read(self) -> dict[str, str]:
         if "\0" in self._text:
@@ -181,16 +184,17 @@ class _Reader:
         return value.replace("\\\\", "\\")
 
     def _without_commands(self, value: str) -> str:
+        ends, pieces, done = _ends_of_commands(value), [], 0
         at = value.find("$(")
         while at >= 0:
-            end = _end_of_command(value, at + 1)
-            if end > 0:
+            end = ends.get(at + 1, 0)
+            if end:
                 if at == 0 or value[at - 1] != "\\":
                     self._refuse("$( ) would run a command; in single quotes a $ stays as it is")
-                value = value[: at - 1] + value[at:]
-                end -= 1
-            at = value.find("$(", end if end > 0 else at + 1)
-        return value
+                pieces += [value[done : at - 1], value[at:end]]
+                done = end
+            at = value.find("$(", end or at + 1)
+        return "".join([*pieces, value[done:]])
 
     _QUOTED = {"'": _single, '"': _double}
 
@@ -205,6 +209,9 @@ class _Reader:
         value = self._values.get(name, None if name or default else "")
         if value is None:
             self._refuse("it refers to a variable that is not set above; in single quotes a $ stays as it is")
+        self._may_refer -= len(value)
+        if self._may_refer < 0:  # before anything of it is put together
+            self._refuse("its variables make it too large")
         if default and not value:
             if set(default) & set("'\"{$"):
                 self._refuse("what a variable is by default must hold no quote, brace or $")
@@ -214,12 +221,18 @@ class _Reader:
         return found["backslashes"] + value + ("}" if found["close"] and not found["open"] else "")
 
 
-def _end_of_command(value: str, at: int) -> int:
-    """Where a parenthesis that is not empty ends; 0 where this is none."""
-    start, at = at, at + 1
-    while at < len(value) and value[at] != ")":
-        inner = _end_of_command(value, at) if value[at] == "(" else at + 1
-        if not inner:
-            return 0
-        at = inner
-    return at + 1 if at < len(value) and at > start + 1 else 0
+def _ends_of_commands(value: str) -> dict[int, int]:
+    """Opening parenthesis -> what comes after the one that closes it, of each that holds something and no empty one."""
+    ends: dict[int, int] = {}
+    around: list[int] = []
+    spoilt = -1  # the last parenthesis that is empty, or holds an empty one
+    for found in re.finditer(r"[()]", value):
+        if found[0] == "(":
+            around.append(found.start())
+        elif around:
+            opened = around.pop()
+            if found.start() == opened + 1 or spoilt > opened:
+                spoilt = opened
+            else:
+                ends[opened] = found.end()
+    return ends

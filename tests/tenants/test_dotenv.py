@@ -1,12 +1,13 @@
 """Reading a .env as Symfony does, held against a second implementation of its rules; and writing what it reads back."""
 
+import time
 from functools import partial
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tenants.dotenv import BadDotenv, Unwritable, assignment, read
+from tenants.dotenv import MOST_REFERRED, BadDotenv, Unwritable, assignment, read
 from tests.canary import find
 from tests.factories import make_secret
 from tests.tenants.exporting import error_page
@@ -98,6 +99,28 @@ def test_what_cannot_be_read_is_told_by_its_line(text: str, line: int, words: st
         read(text)
     assert caught.value.line == line
     assert words in str(caught.value)
+
+
+def test_variables_may_come_to_so_much_and_no_more() -> None:
+    text = f"A={'x' * 1000}\nB={'$A' * 100}\n" + "C=$B\n" * (MOST_REFERRED // 100_000 - 1)
+    assert len(read(text)["C"]) == 100_000
+    with pytest.raises(BadDotenv, match="^Line 12: its variables make it too large.$"):
+        read(text + "D=$A")
+
+
+def test_parentheses_are_as_deep_as_they_like() -> None:
+    deep = 50_000
+    assert read(f'A="$({"(" * deep}"')["A"] == f"$({'(' * deep}"
+    assert read(f'A="\\$({"(" * deep}x{")" * deep})"')["A"] == f"$({'(' * deep}x{')' * deep})"
+    with pytest.raises(BadDotenv, match="Line 1: .* would run a command"):
+        read(f"A=$({'(' * deep}x{')' * deep})")
+
+
+@pytest.mark.parametrize("piece", ["$(", "\\$(a)", "$(a", "()"])
+def test_what_looks_like_commands_costs_no_more_than_it_is_long(piece: str) -> None:
+    began = time.process_time()
+    assert read(f'A="{piece * 100_000}"')["A"] == piece.replace("\\", "") * 100_000
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

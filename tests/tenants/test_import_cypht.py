@@ -122,6 +122,22 @@ def test_what_cannot_be_read_is_refused_with_a_way_out(client, tenant, text, wor
     assert words in refusal(client, text, ".env", tenant=tenant.pk)
 
 
+BOMB = "A=aaaaaaaaaa\n" + "".join(f"{b}={f'${{{a}}}' * 10}\n" for a, b in zip("ABCDEF", "BCDEFG", strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, "This .env cannot be read: line 6: its variables make it too large."),
+        (f"A=1\nB=$({'(' * 3000}x{')' * 3001}\n", "This .env cannot be read: line 2: $( ) would run a command"),
+        (f"A=1\nB=$({'(' * 3000}\n", "This .env cannot be read: line 2: a parenthesis after $ is not closed"),
+        (f'A="$({"(" * 3000})"\n', "Neither OUTLOOK_CLIENT_ID nor OFFICE365_CLIENT_ID"),
+    ],
+)
+def test_a_small_file_that_would_become_a_large_or_deep_one_is_refused(client, tenant, text, words) -> None:
+    assert words in refusal(client, text, ".env", tenant=tenant.pk)
+
+
 def test_both_services_are_two_rows_or_one_where_they_are_the_same(client, tenant) -> None:
     two = taken_from(client, tenant, env("OUTLOOK", AUTH_URI="") + env("OFFICE365"))
     assert counts(two) == {"new": 2}
