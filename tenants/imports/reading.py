@@ -146,6 +146,11 @@ def _names(row: Iterable[str], where: str = "") -> list[str]:
     given = [cell.strip() for cell in row]
     while given and not given[-1]:
         given.pop()
+    if len(given) > len(NAMES):
+        raise BadFile(
+            f"{where or 'The first row: '}{len(given):,} columns are more than there are. It must name the columns, "
+            f"each once at most: {', '.join(NAMES)}."
+        )
     names = [re.sub(r"[\s-]+", "_", name).lower() for name in given]
     if not set(names) & set(NAMES):
         raise BadFile(

@@ -1,6 +1,7 @@
 """Which files an import takes, and what it says of those it does not. No cell is ever quoted."""
 
 import re
+import time
 import uuid
 
 import pytest
@@ -85,6 +86,18 @@ def test_more_rows_than_are_read_at_once_are_refused(client, tenant, monkeypatch
     assert "more than 3 rows" in refusal(client, as_csv(*(row() for _ in range(4))))
     assert "more than 3 rows" in refusal(client, as_json(*(row() for _ in range(4))), "apps.json")
     assert upload(client, as_csv(*(row() for _ in range(3)))).total == 3
+
+
+@pytest.mark.parametrize("name", ["name", "owner", "x" * 30])
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_far_too_many_columns_are_refused_at_once_and_in_few_words(client, tenant, kind, name) -> None:
+    many = 100_000
+    text = ",".join([name] * many) + "\n" if kind == "csv" else "[{" + ",".join([f'"{name}":0'] * many) + "}]"
+    began = time.process_time()
+    words = refusal(client, text, f"apps.{kind}")
+    assert time.process_time() - began < 1
+    assert "100,000 columns are more than there are. It must name the columns" in words
+    assert len(words) < 1000
 
 
 def test_a_header_that_holds_a_secret_is_not_quoted(client, tenant) -> None:
