@@ -1,4 +1,4 @@
-"""JSON of a documented, stable shape (docs/exports.md), for programs."""
+"""JSON of a documented, stable shape (docs/exports.md), for programs, and for an import to read again."""
 
 import json
 from collections.abc import Sequence
@@ -46,6 +46,8 @@ def _registration(values: Values, warnings: tuple[str, ...]) -> dict[str, Any]:
         "client_secret_left_out": values.client_secret is None,
         "client_secret_ends_at": _moment(values.credential.ends_at if values.credential else None),
         "redirect_uris": {"tenantry": registration.redirect_uri, "products": registration.product_uris},
+        "return_urls": registration.return_urls,
+        "alert_emails": registration.alert_emails,
         "scopes": [{"name": name, "permission": scopes.CATALOGUE[name].permission} for name in names],
         "permissions": list(values.permissions),
         "request_scopes": values.request_scopes,
@@ -68,7 +70,7 @@ def _moment(moment: datetime | None) -> str | None:
 JSON = Dialect(
     key="json",
     label="JSON",
-    purpose="everything, for programs: one document, of one or many registrations",
+    purpose="everything, for programs and to be imported again: one document, of one or many registrations",
     write=write,
     together=together,
 )

@@ -15,9 +15,10 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from tenants.exports.json import FORMAT
 from tenants.models.credential import LEFT_OUT
 
-from .columns import LISTS, NAMES, SECRET
+from .columns import ENDS_ON, LISTS, NAMES, SECRET
 
 LARGEST = 5 * 1024 * 1024  # bytes; 5,000 full rows have about 3 MB
 MOST_ROWS = 5000
@@ -111,15 +112,19 @@ def read_csv(text: str) -> list[Entry]:
 
 @sensitive_variables()
 def read_json(text: str) -> list[Entry]:
-    """The objects of a JSON list. Raises BadFile."""
+    """The objects of a JSON list, or the registrations of an export's document. Raises BadFile."""
     try:
         found = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as wrong:
         raise BadFile(f"This is not JSON: line {wrong.lineno}, column {wrong.colno}: {wrong.msg}.") from None
     except (ValueError, RecursionError):
         raise BadFile("This is not JSON that can be read: a number is too long, or it is nested too deeply.") from None
-    if not isinstance(found, list) or isinstance(found, _Pairs):
-        raise BadFile("The file must hold a list of objects, one for each registration: [{…}, {…}].")
+    if isinstance(found, _Pairs):
+        found = _registrations_in(found)
+    if not _is_list(found):
+        raise BadFile(
+            "The file must hold a list of objects, one for each registration: [{…}, {…}], or what an export wrote."
+        )
     entries: list[Entry] = []
     for number, pairs in enumerate(found, start=1):
         if not isinstance(pairs, _Pairs):
@@ -134,6 +139,50 @@ def read_json(text: str) -> list[Entry]:
 
 class _Pairs(list[tuple[str, Any]]):
     """An object's pairs as they stand there, for of a name that stands twice JSON keeps one in silence."""
+
+
+def _is_list(found: Any) -> bool:
+    return isinstance(found, list) and not isinstance(found, _Pairs)
+
+
+# Where an export's document (docs/exports.md) says what stands in a column: its name there, and inside of it.
+_CALLED = {"redirect_uris": "product_uris", "client_secret_ends_at": ENDS_ON}
+_INSIDE = {"tenant": "slug", "cloud": "key", "redirect_uris": "products", "scopes": "name"}
+# What it says besides follows from the columns.
+_FOLLOWS = {"hosts", "authority", "authorize_endpoint", "token_endpoint", "client_secret_left_out"}
+_FOLLOWS |= {"permissions", "request_scopes", "warnings"}
+
+
+@sensitive_variables()
+def _registrations_in(document: _Pairs) -> Any:
+    parts = dict(document)
+    if "registrations" not in parts:
+        return None
+    if parts.get("format") != FORMAT:
+        raise BadFile(f"This is an export of another format than {FORMAT}. Export it again.")
+    rows = parts["registrations"]
+    return [_in_columns(row) if isinstance(row, _Pairs) else row for row in rows] if _is_list(rows) else None
+
+
+@sensitive_variables()
+def _in_columns(row: _Pairs) -> _Pairs:
+    is_left_out = dict(row).get("client_secret_left_out") is True
+    found = _Pairs()
+    for name, value in row:
+        if name == "client_secret_ends_at" and isinstance(value, str):
+            value = value.partition("T")[0]
+        elif name == SECRET and value is None and is_left_out:
+            value = LEFT_OUT
+        elif name in _INSIDE:
+            value = [_inside(name, item) for item in value] if _is_list(value) else _inside(name, value)
+        if name not in _FOLLOWS:
+            found.append((_CALLED.get(name, name), value))
+    return found
+
+
+@sensitive_variables()
+def _inside(name: str, value: Any) -> Any:
+    return dict(value).get(_INSIDE[name], value) if isinstance(value, _Pairs) else value
 
 
 def _separator(text: str) -> str:
@@ -188,7 +237,7 @@ def _plain(number: int, name: str, value: Any) -> str | list[str]:
         return ""
     if isinstance(value, int) and not isinstance(value, bool) and name != SECRET:
         return str(value)
-    if isinstance(value, list) and not isinstance(value, _Pairs) and name in LISTS:
+    if _is_list(value) and name in LISTS:
         if all(isinstance(item, str) for item in value):
             return [item.strip() for item in value if item.strip()]
         raise BadFile(f"Row {number}, {name}: a list there may hold texts only.")

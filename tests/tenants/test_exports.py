@@ -178,6 +178,8 @@ def test_json_has_the_shape_that_is_documented() -> None:
         "client_secret_left_out": True,
         "client_secret_ends_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}",
         "redirect_uris": {"tenantry": "http://testserver/oauth/callback/global/", "products": [URI]},
+        "return_urls": [],
+        "alert_emails": [],
         "scopes": [
             {"name": "Mail.ReadOnly", "permission": "Mail.Read"},
             {"name": "Mail.Draft", "permission": "Mail.ReadWrite"},
