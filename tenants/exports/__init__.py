@@ -13,6 +13,7 @@ from tenants.models.credential import LEFT_OUT
 
 from .aurinko import AURINKO
 from .compose import COMPOSE
+from .csv import CSV
 from .cypht import CYPHT
 from .env import ENV
 from .export import CannotExport, Dialect, Export, File
@@ -34,7 +35,9 @@ __all__ = [
     "loaded",
 ]
 
-DIALECTS: dict[str, Dialect] = {dialect.key: dialect for dialect in (CYPHT, AURINKO, ENV, JSON, COMPOSE, *REGISTERING)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.key: dialect for dialect in (CYPHT, AURINKO, ENV, JSON, CSV, COMPOSE, *REGISTERING)
+}
 
 
 @dataclass

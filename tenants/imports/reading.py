@@ -15,10 +15,10 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from tenants.exports.json import FORMAT
 from tenants.models.credential import LEFT_OUT
 
 from .columns import ENDS_ON, LISTS, NAMES, SECRET
+from .formulas import unmarked
 
 LARGEST = 5 * 1024 * 1024  # bytes; 5,000 full rows have about 3 MB
 MOST_ROWS = 5000
@@ -145,7 +145,8 @@ def _is_list(found: Any) -> bool:
     return isinstance(found, list) and not isinstance(found, _Pairs)
 
 
-# Where an export's document (docs/exports.md) says what stands in a column: its name there, and inside of it.
+_FORMAT = 1  # of an export's document that is read here (docs/exports.md)
+# Where it says what stands in a column: its name there, and inside of it.
 _CALLED = {"redirect_uris": "product_uris", "client_secret_ends_at": ENDS_ON}
 _INSIDE = {"tenant": "slug", "cloud": "key", "redirect_uris": "products", "scopes": "name"}
 # What it says besides follows from the columns.
@@ -158,8 +159,8 @@ def _registrations_in(document: _Pairs) -> Any:
     parts = dict(document)
     if "registrations" not in parts:
         return None
-    if parts.get("format") != FORMAT:
-        raise BadFile(f"This is an export of another format than {FORMAT}. Export it again.")
+    if parts.get("format") != _FORMAT:
+        raise BadFile(f"This is an export of another format than {_FORMAT}. Export it again.")
     rows = parts["registrations"]
     return [_in_columns(row) if isinstance(row, _Pairs) else row for row in rows] if _is_list(rows) else None
 
@@ -228,7 +229,7 @@ def _cells_of(number: int, names: list[str], row: list[str]) -> dict[str, str | 
             f"Row {number} has more cells than there are columns. Put cells that hold the separator into quotes."
         )
     row = row[: len(names)] + [""] * (len(names) - len(row))
-    return {name: cell.strip() for name, cell in zip(names, row, strict=True)}
+    return {name: unmarked(cell.strip()) for name, cell in zip(names, row, strict=True)}
 
 
 @sensitive_variables()

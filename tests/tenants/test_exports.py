@@ -276,7 +276,7 @@ def test_no_repr_shows_a_secret(key: str) -> None:
     assert find({"secret": secret}, [("repr", shown.encode())]) == []
 
 
-@pytest.mark.parametrize("key", DIALECTS)
+@pytest.mark.parametrize("key", [key for key in DIALECTS if key != "csv"])  # that one refuses it
 def test_no_name_becomes_anything_but_text(key: str) -> None:
     app = make_exportable(make_tenant("T\n```\nX: 1"), name="é\nMICROSOFT_CLIENT_ID=evil\n  evil: 1 # \x1b[31m\u2028x")
     text = "".join(file.text for file in exported(app, key).files)

@@ -27,7 +27,7 @@ from tests.tenants.uploads import (
 
 pytestmark = pytest.mark.django_db
 
-BOTH = ["json"]  # hold everything
+BOTH = ["json", "csv"]  # hold everything
 
 
 @pytest.fixture

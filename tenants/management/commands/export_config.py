@@ -17,8 +17,8 @@ from tenants.models.registration import as_guid
 
 class Command(BaseCommand):
     help = (
-        "Write app registrations down for what uses them: for Cypht, for Aurinko, as .env, JSON or Compose. Client "
-        "secrets are left out unless --with-secrets, which is recorded in each registration's history."
+        "Write app registrations down for what uses them: for Cypht, for Aurinko, as .env, JSON, CSV or Compose. "
+        "Client secrets are left out unless --with-secrets, which is recorded in each registration's history."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
