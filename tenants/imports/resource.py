@@ -13,7 +13,7 @@ from tenants import clouds, scopes
 from tenants.models import AppRegistration, ImportRow
 from tenants.models.credential import LEFT_OUT
 
-from . import cells
+from . import cells, foreseen
 from .columns import ENDS_ON, NAMES, SECRET
 from .cypht import says_nothing_new
 from .situation import Situation, secret_of, state_of
@@ -232,7 +232,7 @@ def _plan(registration: AppRegistration) -> dict[str, Any]:
 
 def _hints(registration: AppRegistration, row: ImportRow) -> list[str]:
     """What is no fault, and yet worth a look before it is imported."""
-    hints: list[str] = []
+    hints = foreseen.refused(registration) if row.outcome != Outcome.UNCHANGED else []
     ends_on = row.plan[ENDS_ON]
     if ends_on and date.fromisoformat(ends_on) - timezone.now().date() > LONGEST_IN_ENTRA:
         hints.append("Client secrets in Entra last at most 24 months: look at the end date once more.")

@@ -8,7 +8,9 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from tenants.imports.cells import AUDIENCES
-from tenants.models import AppRegistration, Tenant
+from tenants.imports.resource import RegistrationResource
+from tenants.imports.situation import Situation, load
+from tenants.models import AppRegistration, RedirectURI, Tenant
 from tests.factories import make_credential, make_operator, make_registration, make_secret, make_tenant
 from tests.tenants.uploads import NEXT_YEAR, check, counts, errors, page, row, write
 
@@ -186,6 +188,58 @@ def test_who_may_not_change_registrations_adds_them_only(client, tenant) -> None
     ]
     given = row(client_id=stored.client_id, name=stored.name)
     assert counts(check(client, given)) == {"unchanged": 1}
+
+
+# What lint says of it
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (
+            {"audience": "any", "product_uris": "https://a.example/?page=home"},
+            "Microsoft would refuse it (AADSTS50011): “https://a.example/?page=home” has a query string. Use",
+        ),
+        ({"audience": "personal", "name": "x" * 91}, "Microsoft would refuse it: The name has 91 characters;"),
+        ({"directory": "9188040d-6c67-4c5b-b112-36a304b66dad"}, "Microsoft would refuse it (AADSTS700016): "),
+    ],
+)
+def test_what_microsoft_would_refuse_is_said_before_it_is_imported(client, tenant, cells, words) -> None:
+    taken = check(client, row(), row(**cells))
+    assert counts(taken) == {"new": 2}
+    first, second = (shown.hints for shown in taken.rows.order_by("number"))
+    assert first == []
+    assert second[0].startswith(words)
+    assert "Microsoft would refuse it" in page(client, taken)
+
+
+def test_what_is_stored_already_is_seen_as_it_would_be(client, tenant) -> None:
+    stored = make_registration(tenant, audience="AzureADMyOrg", directory="contoso.example")
+    RedirectURI.objects.create(registration=stored, use=RedirectURI.Use.PRODUCT, uri="https://a.example/?page=home")
+    given = {"client_id": stored.client_id}
+    assert check(client, {**given, "audience": "multi"}).rows.get().hints == []
+    [said] = check(client, {**given, "audience": "any"}).rows.get().hints
+    assert "has a query string" in said
+    assert check(client, {**given, "audience": "any", "product_uris": "https://a.example/"}).rows.get().hints == []
+    assert check(client, {**given, "audience": "single"}).rows.get().hints == []
+
+
+def test_of_many_refusals_a_few_are_told(client, tenant) -> None:
+    uris = " ".join(f"https://a.example/?{number}" for number in range(20))
+    told = check(client, row(audience="any", product_uris=uris)).rows.get().hints
+    assert len(told) == 6
+    assert told[-1] == "Microsoft would refuse 15 more of its values."
+
+
+def test_to_foresee_asks_the_database_for_nothing(client, tenant, django_assert_num_queries) -> None:
+    stored = [make_registration(tenant, directory="contoso.example") for _ in range(3)]
+    rows = [{"client_id": each.client_id, "name": each.name, "tenant": "Contoso", "audience": "any"} for each in stored]
+    taken = check(client, *rows, *(row(audience="any", product_uris="https://a.example/?b") for _ in range(3)))
+    resource = RegistrationResource(Situation(taken), load(each.pk for each in stored))
+    checked_again = list(taken.rows.all())
+    with django_assert_num_queries(0):
+        for each in checked_again:
+            resource.judge(each)
 
 
 # Of other tenants
