@@ -156,7 +156,9 @@ _ALWAYS_IDS = {
 }
 # Microsoft Graph's delegated permissions that Tenantry knows, by name; IMAP's, POP's and SMTP's are listed there too.
 PERMISSION_IDS = {scope.permission: scope.permission_id for scope in SCOPES} | _ALWAYS_IDS
-_BY_ANY_NAME = {name.lower(): scope for scope in SCOPES for name in (scope.name, *scope.aliases)}
+# A permission's own name stands for the scope that comes to it, unless it is a scope's name or alias already.
+_BY_ANY_NAME = {scope.permission.lower(): scope for scope in SCOPES}
+_BY_ANY_NAME |= {name.lower(): scope for scope in SCOPES for name in (scope.name, *scope.aliases)}
 
 # A permission on the left makes those on the right redundant.
 CONTAINS = {
@@ -176,7 +178,10 @@ class UnknownScope(ValueError):
 
 
 def scope_named(text: str) -> Scope:
-    """The scope of this name or alias, in whatever case; Aurinko's older names are aliases. Raises UnknownScope."""
+    """The scope of this name, alias or permission, in whatever case; Aurinko's older names are aliases.
+
+    Raises UnknownScope.
+    """
     try:
         return _BY_ANY_NAME[text.strip().lower()]
     except KeyError:

@@ -39,7 +39,8 @@ COLUMNS = (
     Column(
         "scopes",
         "scopes",
-        "Names from the catalogue or Aurinko's older ones, between spaces, commas or semicolons.",
+        "Names from the catalogue, Aurinko's older ones or Microsoft's permissions, between spaces, commas or "
+        "semicolons.",
     ),
     Column(
         "product_uris",

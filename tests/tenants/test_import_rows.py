@@ -118,6 +118,11 @@ def test_account_types_in_every_wording(client, tenant, words, audience) -> None
     assert len({key for key, found in AUDIENCES.items() if found == audience}) >= 4
 
 
+def test_scopes_in_microsoft_s_words(client, tenant) -> None:
+    taken = check(client, row(scopes="Calendars.Read, contacts.readwrite; Mail.ReadWrite"))
+    assert taken.rows.get().plan["scopes"] == ["Mail.ReadWrite", "Calendar.ReadOnly", "Contacts.ReadWrite"]
+
+
 def test_a_scope_for_imap_needs_a_cloud_that_has_it(client, tenant, settings) -> None:
     settings.EXTRA_CLOUDS = [{"key": "fr", "name": "France", "login_host": "login.example", "graph_host": "g.example"}]
     assert "France has no host for IMAP" in errors(check(client, row(cloud="france", scopes="SMTP.Send")))[0][2]

@@ -79,10 +79,18 @@ def test_a_permission_has_one_id_and_every_scope_a_sentence() -> None:
         ("Contacts.Read", "Contacts.ReadOnly"),
         ("Tasks.Read", "Tasks.ReadOnly"),
         ("SMTP.Send", "SMTP.Send"),
+        ("Calendars.Read", "Calendar.ReadOnly"),
+        ("calendars.readwrite", "Calendar.ReadWrite"),
     ],
 )
 def test_a_scope_is_known_by_its_names_of_today_and_of_before(text: str, name: str) -> None:
     assert scopes.scope_named(text).name == name
+
+
+def test_a_permission_s_own_name_is_a_scope_that_comes_to_it() -> None:
+    for scope in scopes.SCOPES:
+        assert scopes.scope_named(scope.permission).permission == scope.permission
+    assert scopes.scope_named("Mail.ReadWrite").name == "Mail.ReadWrite"  # of the two that come to it
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known() -> None:
