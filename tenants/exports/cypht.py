@@ -36,6 +36,10 @@ WEAK_FLOW = (
     "sign-in that it began."
 )
 NO_EWS = "Cypht's EWS signs in with user name and password and uses none of this."
+LATER_WINS = (
+    "Put these lines in the place of those with the same names in Cypht's .env: of two the later counts, and one "
+    "that was copied from .env.example has them already, empty."
+)
 PROCESS_WINS = (
     "A variable that is set in the environment of the process already (Docker's env_file, the web server) wins over "
     "this file. One that is empty or 0 counts as not set."
@@ -153,6 +157,7 @@ def _warnings(values: Values, uri: str, *, quoted: bool) -> Iterator[str]:
     yield NO_REFRESH
     yield WEAK_FLOW
     yield NO_EWS
+    yield LATER_WINS
     yield PROCESS_WINS
     if quoted:
         yield "docker run --env-file takes the quotes below as part of the values. Docker Compose does not."

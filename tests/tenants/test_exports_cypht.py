@@ -117,6 +117,12 @@ def test_the_other_service_is_told_of(audience: str, other: str, accounts: str) 
     assert "Missing required parameter: client_id" in told
 
 
+def test_the_later_of_two_lines_counts_and_the_file_says_which_to_replace() -> None:
+    text = text_of(exported(make_exportable(), "cypht"))
+    assert "in the place of those with the same names in Cypht's .env: of two the later counts" in comments_of(text)
+    assert "OFFICE365_CLIENT_ID" not in load(f"{text}\n# as in .env.example\nOFFICE365_CLIENT_ID=\n")
+
+
 # The redirect URI
 
 
