@@ -14,8 +14,9 @@ from tenants.exports.values import Values, values_of
 from tenants.imports.columns import NAMES
 from tenants.imports.reading import read_csv, text_of
 from tenants.models import AppRegistration, RedirectURI, Tenant
+from tests.canary import find
 from tests.factories import make_operator, make_secret, make_tenant
-from tests.tenants.exporting import exported, fresh, make_exportable, with_secret
+from tests.tenants.exporting import error_page, exported, fresh, make_exportable, with_secret
 from tests.tenants.exporting import text_of as text_in
 from tests.tenants.uploads import checked, counts, errors, upload
 
@@ -133,3 +134,11 @@ def test_a_secret_that_begins_like_a_formula_is_stored_as_it_is(client, tenant) 
     text = text_in(with_secret(make_exportable(tenant, secret=secret), "csv"))
     assert f",'{secret}," in text
     assert counts(checked(upload(client, text, "registrations.csv"))) == {"unchanged": 1}
+
+
+def test_a_secret_that_is_refused_is_not_shown() -> None:
+    secret = f"{make_secret()};=1+1"
+    app = make_exportable(secret=secret)
+    shown = error_page(lambda: with_secret(app, "csv"))
+    assert "_cell" in shown
+    assert find({"secret": secret}, [("error page", shown.encode())]) == []
