@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tenants.exports import LEFT_OUT
+from tenants.imports.reading import read_csv
 from tenants.models import AppRegistration, Event
 from tests.canary import find
 from tests.factories import make_operator, make_registration, make_secret, make_superuser, make_tenant
@@ -73,6 +74,17 @@ def test_several_are_named_or_taken_together() -> None:
     assert ids("--registration", apps[0].pk, "--registration", all_ids[2]) == {all_ids[0], all_ids[2]}
     assert ids("--tenant", "contoso") == set(all_ids[:2])
     assert ids("--all") == set(all_ids)
+
+
+def test_all_are_one_table_that_an_import_reads(tmp_path: Path) -> None:
+    apps = [make_exportable(name="=A"), make_exportable(name="B")]
+    table = tmp_path / "registrations.csv"
+    run("--dialect", "csv", "--all", "--output", table)
+    entries = read_csv(table.read_bytes().decode("utf-8-sig"))
+    assert [(entry.cells["name"], entry.cells["client_id"]) for entry in entries] == [
+        ("=A", apps[0].client_id),
+        ("B", apps[1].client_id),
+    ]
 
 
 @pytest.mark.parametrize("name", ["999999", "b1d1cf0a-0000-4000-8000-000000000000", "Contoso Mail", "9" * 40, ""])
