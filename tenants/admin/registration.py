@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import F, OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -11,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from monitoring.models import Finding
 from oauth.models import AdminGrant, Connection, Link, Verification
 from tenants import clouds
+from tenants.holding import hold
 from tenants.models import AppRegistration, Credential
 
 from . import history
@@ -29,6 +31,7 @@ from .pages import Button, Page, Panel
 from .panels import SHOWN, connections_panel, findings_panel
 from .registration_form import RegistrationForm
 from .scope_boxes import asked_for
+from .scoping import is_key
 from .sending import SendsLinks
 from .setting_up import SetsUp
 from .standing import RegistrationStanding
@@ -137,6 +140,15 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
         return _lines(registration.product_uris)
 
     # The form
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        with transaction.atomic():
+            if request.method == "POST" and is_key(self.opts.pk, object_id or ""):
+                # What was typed is compared with what stands there, which nobody changes before it is saved.
+                hold(AppRegistration.objects.visible_to(request.user).filter(pk=object_id))
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         may_type = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)

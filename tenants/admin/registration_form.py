@@ -81,11 +81,29 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
             self.initial["scopes"] = self.instance.scope_names
             self.initial["product_uris"] = self.instance.product_uris
             self.initial["return_urls"] = self.instance.return_urls
+            self._tell_apart_what_is_left_alone()
         if "client_id" in self.fields:  # room for the spaces and braces that are copied along
             self.fields["client_id"].widget.attrs.pop("maxlength", None)
             self.fields["client_id"].validators = []
         if "cloud" in self.fields:
             self.fields["cloud"].choices = self._clouds()  # type: ignore[attr-defined]
+
+    def _tell_apart_what_is_left_alone(self) -> None:
+        """The page says what stood in these boxes when it was loaded: a secret drop may have filled them since."""
+        for name in {"client_id", "directory"} & set(self.fields):
+            is_told = not self.is_bound or self.add_initial_prefix(name) in self.data
+            self.fields[name].show_hidden_initial = is_told
+
+    def _entered(self, name: str) -> str:
+        """What was typed. A box that was left alone means what stands there by now, and not what it showed."""
+        stands: str = getattr(self.instance, name)
+        if not self.fields[name].show_hidden_initial:
+            return str(self.cleaned_data[name])
+        if name not in self.changed_data:
+            return stands
+        if self.data[self.add_initial_prefix(name)] != stands:
+            raise forms.ValidationError("It was entered meanwhile. Load the page again to see what stands there now.")
+        return str(self.cleaned_data[name])
 
     def _clouds(self) -> list[tuple[str, str]]:
         known = {key: cloud.name for key, cloud in clouds.clouds().items()}
@@ -115,10 +133,12 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
 
     @sensitive_variables()
     def clean_client_id(self) -> str:
-        return as_guid(self.cleaned_data["client_id"]) or self.cleaned_data["client_id"]
+        entered = self._entered("client_id")
+        return as_guid(entered) or entered
 
     def clean_directory(self) -> str:
-        return as_guid(self.cleaned_data["directory"]) or self.cleaned_data["directory"]
+        entered = self._entered("directory")
+        return as_guid(entered) or entered
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
