@@ -41,27 +41,45 @@ def address_of(token: str) -> str:
 # What is written
 
 
-def invitation(link_purpose: str) -> tuple[str, str]:
+def invitation(purpose: str) -> tuple[str, str]:
     """Subject and text that an operator may change before a link is sent, with placeholders."""
     facts = {"organization": settings.ORGANIZATION_NAME, "tenant": "{tenant}", "ends": "{ends}", "link": ADDRESS}
-    if link_purpose == Link.Purpose.RECONNECT:
-        subject = _("%(organization)s: please reconnect your mailbox") % facts
-        text = _(
+    subject, text = _invitation(purpose)
+    return subject % facts, text % facts
+
+
+def _invitation(purpose: str) -> tuple[str, str]:
+    if purpose == Link.Purpose.RECONNECT:
+        return _("%(organization)s: please reconnect your mailbox"), _(
             "Hello,\n\n"
             "your Microsoft 365 mailbox is connected to %(organization)s for %(tenant)s, and Microsoft no longer lets "
             "us use it. Please connect it again:\n\n%(link)s\n\n"
             "The page says what is asked for before anything happens. It works until %(ends)s.\n"
         )
-        return subject, text % facts
-    subject = _("%(organization)s: please connect your mailbox") % facts
-    text = _(
+    if purpose == Link.Purpose.SETUP:
+        return _("%(organization)s: please register an app in your Microsoft directory"), _(
+            "Hello,\n\n"
+            "for %(tenant)s, %(organization)s needs an app that is registered in your Microsoft directory. An "
+            "administrator of the directory can do that. This page has the steps, with the values to enter:\n\n"
+            "%(link)s\n\n"
+            "If somebody else administers the directory, please hand this mail on to them. The page can be read until "
+            "%(ends)s.\n"
+        )
+    if purpose == Link.Purpose.SECRET:
+        return _("%(organization)s: please enter the client secret of an app"), _(
+            "Hello,\n\n"
+            "for %(tenant)s, %(organization)s needs the client secret of an app in your Microsoft directory. Please "
+            "enter it here yourself; the page has the steps for registering the app, too:\n\n%(link)s\n\n"
+            "It is stored sealed and tried at once, and nobody at %(organization)s gets to see it. Please send it in "
+            "no mail. Whoever has this address can enter a secret, so keep it to yourself. It works until %(ends)s.\n"
+        )
+    return _("%(organization)s: please connect your mailbox"), _(
         "Hello,\n\n"
         "%(organization)s would like to connect your Microsoft 365 mailbox, for %(tenant)s. Please open this page:\n\n"
         "%(link)s\n\n"
         "It says who asks for what before anything happens, and you decide on Microsoft’s own pages. If your IT "
         "department has to approve it first, the page helps you to ask them. It works until %(ends)s.\n"
     )
-    return subject, text % facts
 
 
 def unknown_placeholders(text: str) -> list[str]:

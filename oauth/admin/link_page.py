@@ -34,6 +34,7 @@ def fieldsets_of(link: Link) -> Any:
     about = ["purpose", "state", "for_tenant", "for_registration", "made_by", "created_at"]
     about += ["grown_from"] if link.parent_id else []
     if not link.leads_to_consent:
+        about += ["sent_to"] if link.sent_to else []
         seen = ["came_of_it", "opens", "last_opened_at", "expires_at", *(["revoked_at"] if link.revoked_at else [])]
         return [(None, {"fields": about}), ("What came of it", {"fields": seen})]
     whom = [*(["sent_to"] if link.sent_to else []), "account", "directory_taken", "returns_to"]

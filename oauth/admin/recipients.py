@@ -16,6 +16,8 @@ from .of_registration import is_named_to
 SUSPENDED = "It is suspended. Resume it first."
 ARCHIVED = "It is archived."
 NO_CONTACTS = "It has no contact addresses. Enter them on its page."
+SHARED = "Many tenants share it. Choose the tenants in their list, and send the link from there."
+SET_UP_BY_US = "Many tenants share it, so it is for you to set up."
 NOTHING_READY = "It has no registration that is ready: one with a client secret that has not ended, and with scopes."
 
 
@@ -56,7 +58,7 @@ def chosen(kind: str, keys: list[str], user: Any) -> Chosen:
     """Of the rows of this kind with these keys, those that the user may see."""
     if kind == "tenant":
         return _of_tenants(user, keys)
-    return _of_registrations(user, keys) if kind == "appregistration" else _of_connections(user, keys)
+    return _of_connections(user, keys) if kind == "connection" else _of_registrations(user, keys, purpose_of(kind))
 
 
 def connected_among(groups: list[Group]) -> dict[str, set[str]]:
@@ -71,8 +73,10 @@ def connected_among(groups: list[Group]) -> dict[str, set[str]]:
     }
 
 
-def purpose_of(kind: str) -> str:
-    return Link.Purpose.RECONNECT if kind == "connection" else Link.Purpose.CONSENT
+def purpose_of(kind: str) -> Link.Purpose:
+    purposes = Link.Purpose
+    others = {"connection": purposes.RECONNECT, "setup": purposes.SETUP, "secret": purposes.SECRET}
+    return others.get(kind, purposes.CONSENT)
 
 
 def is_key_of(kind: str, key: str) -> bool:
@@ -98,17 +102,18 @@ def _of_tenants(user: Any, keys: list[str]) -> Chosen:
     return groups, left_out
 
 
-def _of_registrations(user: Any, keys: list[str]) -> Chosen:
+def _of_registrations(user: Any, keys: list[str], purpose: str) -> Chosen:
     rows = list(AppRegistration.objects.visible_to(user).filter(pk__in=keys).select_related("tenant"))
-    usable = set(ready(AppRegistration.objects.filter(pk__in=[row.pk for row in rows])).values_list("pk", flat=True))
+    usable = {row.pk for row in rows}
+    if purpose == Link.Purpose.CONSENT:
+        usable = set(ready(AppRegistration.objects.filter(pk__in=usable)).values_list("pk", flat=True))
     groups, left_out = [], []
     for row in rows:
         tenant = row.tenant
         if row.archived_at:
             left_out.append(LeftOut(row, ARCHIVED))
         elif tenant is None:
-            words = "Many tenants share it. Choose the tenants in their list, and send the link from there."
-            left_out.append(LeftOut(row, words))
+            left_out.append(LeftOut(row, SHARED if purpose == Link.Purpose.CONSENT else SET_UP_BY_US))
         elif reason := _reason(tenant, [row] if row.pk in usable else []):
             left_out.append(LeftOut(row, reason))
         else:

@@ -19,11 +19,19 @@ from tenants.admin import history
 from tenants.admin.base import MOST_AT_ONCE
 from tenants.admin.display import link_to, list_of
 
+from .handing_out import may_hand_out
 from .mail import ring
 from .recipients import LeftOut, chosen, connected_among, is_key_of, purpose_of
 from .sending_form import MOST_ADDRESSES, GroupForm, InvitationForm
 
-KINDS = {"tenant": "tenants_tenant", "appregistration": "tenants_appregistration", "connection": "oauth_connection"}
+# Of which rows, by the word that stands before their keys in the address: it also tells what the link is for.
+KINDS = {
+    "tenant": "tenants_tenant",
+    "appregistration": "tenants_appregistration",
+    "connection": "oauth_connection",
+    "setup": "tenants_appregistration",
+    "secret": "tenants_appregistration",
+}
 
 
 class SendsMails:
@@ -36,7 +44,6 @@ class SendsMails:
     opts: Any
     media: Any
     message_user: Any
-    has_add_permission: Any
     has_view_or_change_permission: Any
 
     def get_urls(self) -> list[Any]:
@@ -44,9 +51,10 @@ class SendsMails:
         return [path("send/", view, name="oauth_link_send"), *super().get_urls()]  # type: ignore[misc]
 
     def send_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
         kind = next((kind for kind in KINDS if kind in request.GET), "tenant")
+        purpose = purpose_of(kind)
+        if not may_hand_out(request.user, purpose):
+            raise PermissionDenied
         keys = [key for key in request.GET.get(kind, "").split(".") if is_key_of(kind, key)]
         if not keys or len(keys) > MOST_AT_ONCE:
             words = f"Choose who is to be sent a link: at most {MOST_AT_ONCE} rows of this list."
@@ -54,8 +62,8 @@ class SendsMails:
             return HttpResponseRedirect(reverse(f"admin:{KINDS[kind]}_changelist"))
         groups, left_out = chosen(kind, keys, request.user)
         posted = request.POST if request.method == "POST" else None
-        invitation = InvitationForm(posted, purpose=purpose_of(kind))
-        connected = connected_among(groups)
+        invitation = InvitationForm(posted, purpose=purpose)
+        connected = connected_among(groups) if purpose == Link.Purpose.CONSENT else {}
         forms = [
             GroupForm(posted, group=group, user=request.user, connected=connected.get(group.key, ()))
             for group in groups
@@ -76,11 +84,10 @@ class SendsMails:
         forms: list[Any],
         left_out: list[LeftOut],
     ) -> HttpResponse:
-        word = "reconnect" if purpose_of(kind) == Link.Purpose.RECONNECT else "consent"
         fields = [("The mail", {"fields": [name for name in invitation.fields if name != "key"]})]
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Send {word} link{'s' if len(forms) > 1 else ''}",
+            "title": f"Send {purpose_of(kind).label} link{'s' if len(forms) > 1 else ''}",
             "invitation": AdminForm(invitation, fields, {}),
             "general_errors": invitation.non_field_errors(),
             "has_errors": bool(invitation.errors or any(form.errors for form in forms)),

@@ -46,8 +46,8 @@ class InvitationForm(forms.Form):
     def __init__(self, data: Any, *, purpose: str) -> None:
         subject, text = mails.invitation(purpose)
         super().__init__(data, initial={"subject": subject, "text": text, "key": uuid4()})
-        if purpose == Link.Purpose.RECONNECT:
-            # It is one account that is connected again.
+        if purpose != Link.Purpose.CONSENT:
+            # One account is connected again, or nobody consents to anything.
             del self.fields["max_uses"], self.fields["only_theirs"]
 
     def clean_subject(self) -> str:

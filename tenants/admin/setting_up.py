@@ -22,6 +22,7 @@ from tenants.setup.values import values_of
 
 from . import history
 from .pages import Button
+from .sending import sending_page
 
 # What may be sent to the tenant's administrator, by what it offers.
 SENT = {"steps": Link.Purpose.SETUP, "secret": Link.Purpose.SECRET}
@@ -61,6 +62,7 @@ class SetsUp:
             "known": known,
             "tools": write_all(values, lambda key: self._own("tool", registration, key)),
             "may_send": self._may_send(request, registration),
+            "mailed": {kind: sending_page(purpose, [registration.pk]) for kind, purpose in SENT.items()},
             "may_change": self.has_change_permission(request, registration),  # type: ignore[attr-defined]
             "opts": AppRegistration._meta,
             "media": self.media,  # type: ignore[attr-defined]

@@ -9,11 +9,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from oauth import mails
 from oauth.models import Link, Mail
 from oauth.models.link import digest
 from staff.models import User
 from tenants.admin.sending import sending_page
-from tenants.models import Event, Tenant
+from tenants.models import AppRegistration, Event, Tenant
 from tests.factories import (
     make_connection,
     make_credential,
@@ -351,3 +352,57 @@ def test_no_token_that_opens_a_link_is_made_here(client, tenants) -> None:
     seen = re.findall(r"[A-Za-z0-9_-]{43}", response.content.decode() + str(list(Mail.objects.values())))
     assert stored not in {digest(token) for token in seen}
     assert "/c/" not in Mail.objects.get().text
+
+
+# To set up
+
+
+def set_up_page(client: Any, tenant: Tenant, kind: str) -> tuple[str, AppRegistration]:
+    """Where the Setup page leads for a registration that Entra does not know yet."""
+    draft = make_registration(tenant, name="Alder New", client_id="", directory="")
+    shown = client.get(reverse("admin:tenants_appregistration_setup", args=[draft.pk])).content.decode()
+    address = sending_page(kind, [draft.pk])
+    assert f'href="{address}"' in shown
+    return address, draft
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("setup", "register an app in your"), ("secret", "nobody at Example gets to see it")]
+)
+def test_links_to_set_up_are_mailed_too(client, tenants, settings, mailoutbox, kind, words) -> None:
+    settings.ORGANIZATION_NAME = "Example"
+    address, draft = set_up_page(client, tenants[0], kind)
+    page = client.get(address)
+    assert "only_theirs" not in page.content.decode()
+    subject, text = page.context["invitation"].form.initial["subject"], page.context["invitation"].form.initial["text"]
+    assert "1 link is on its way." in words_of(send(client, address, subject=subject, text=text))
+    link = Link.objects.get()
+    assert (link.purpose, link.registration, link.sent_to) == (kind, draft, "it@alder.example")
+    mails.send_due()
+    (mail,) = mailoutbox
+    assert words in f"{mail.subject} {mail.body}"
+    (token,) = re.findall(r"/c/([^/\s]+)/", mail.body)
+    assert Link.objects.for_token(token) == link
+    assert "it@alder.example" in client.get(reverse("admin:oauth_link_change", args=[link.pk])).content.decode()
+
+
+def test_who_may_not_change_the_registration_mails_no_secret_drop(client, tenants) -> None:
+    address, draft = set_up_page(client, tenants[0], "secret")
+    page = client.get(address)
+    group = page.context["user"].groups.get()
+    group.permissions.remove(group.permissions.get(codename="change_appregistration"))
+    assert client.get(address).status_code == 403
+    assert client.post(address, filled(page)).status_code == 403
+    assert client.get(sending_page("setup", [draft.pk])).status_code == 200
+    assert not Link.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["setup", "secret"])
+def test_who_can_be_sent_no_link_to_set_up_is_named_with_the_reason(client, tenants, kind) -> None:
+    client.force_login(make_superuser())
+    shared = make_registration(shared=True, name="Of everybody")
+    over = make_registration(tenants[0], archived_at=timezone.now())
+    silent = make_registration(make_tenant("Silent"), name="Silent Mail")
+    words = words_of(client.get(sending_page(kind, [shared.pk, over.pk, silent.pk])))
+    for reason in ("for you to set up", "It is archived", "no contact addresses"):
+        assert reason in words
