@@ -1,6 +1,6 @@
 """How far a registration has come on its way to a working consent, as far as Tenantry knows."""
 
-from tenants.models import AppRegistration
+from tenants.models import AppRegistration, Credential
 from tenants.models.registration import as_guid
 from tenants.scopes import permissions_for
 from tenants.setup.steps import Known
@@ -12,7 +12,8 @@ from .report import CONSENT, NOT_YET, OK
 
 def progress_of(registration: AppRegistration) -> Known:
     """What ticks the steps of its setup."""
-    same = _as_in_entra(registration)
+    current = registration.credentials.current().first()
+    same = _as_in_entra(registration, current)
     permissions = same.get("permissions") if registration.scope_names else None
     return Known(
         registered=bool(registration.client_id),
@@ -21,17 +22,16 @@ def progress_of(registration: AppRegistration) -> Known:
         permissions=permissions,
         # What was approved before more was ticked tells nothing of that.
         consent=_is_approved(registration) or (None if permissions is False else _was_approved(registration)),
-        secret=registration.credentials.current().exists(),
-        verified=registration.credentials.current().filter(worked_at__isnull=False).exists(),
+        secret=current is not None,
+        verified=current is not None and current.worked_at is not None,
     )
 
 
-def _as_in_entra(registration: AppRegistration) -> dict[str, bool]:
+def _as_in_entra(registration: AppRegistration, current: Credential | None) -> dict[str, bool]:
     """Of each property, whether what stands here now is there, as Entra was last read."""
     last = Verification.objects.last_read(registration)
     if last is None:
         return {}
-    current = registration.credentials.current().first()
     compared = compare(registration, current, InEntra.of(last.in_entra))
     return {each.key: each.sameness != "different" for each in compared}
 

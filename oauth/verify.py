@@ -353,8 +353,11 @@ class _Work:
         try:
             if self.verification.tries >= MOST_TRIES:
                 silence = NoAnswer(why="The registration was changed while Microsoft was asked, several times.")
-                self.steps.append(unanswered(DIRECTORY, silence, is_tried_again=False))
-                self._save(**self._over())
+                self.steps = [unanswered(DIRECTORY, silence, is_tried_again=False)]
+                self._pass_over_the_rest()
+                with transaction.atomic():
+                    self._save(**self._over())
+                    self._come_back_tomorrow()
             else:
                 self._put_off([], timedelta(0))
         except NotOurs:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery.signals import before_task_publish
+from django.db import connection
 
 if TYPE_CHECKING:
     from sandbox.server import Sandbox
@@ -24,9 +25,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--another-database"):
-        blind = [item for item in items if not _sees_the_database(item)]
-        config.hook.pytest_deselected(items=blind)
-        items[:] = [item for item in items if item not in set(blind)]
+        _leave_out(config, items, {item for item in items if not _sees_the_database(item)})
+    if connection.vendor != "postgresql":
+        _leave_out(config, items, {item for item in items if item.get_closest_marker("row_locks")})
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left_out: set[pytest.Item]) -> None:
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _sees_the_database(item: pytest.Item) -> bool:

@@ -271,7 +271,9 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
             return asked
         links = list(queryset)
         with transaction.atomic():
-            revoked = Link.objects.filter(pk__in=[link.pk for link in links]).revoke().select_related("tenant")
+            chosen = Link.objects.filter(pk__in=[link.pk for link in links])
+            chosen.hold_drops()
+            revoked = chosen.revoke().select_related("tenant")
             for link in revoked:
                 history.record(request, link, "revoked")
             drops = [link for link in revoked if link.purpose == Link.Purpose.SECRET]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 
 from tenants.holding import hold
@@ -74,19 +74,21 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
     def revoke(self) -> "LinkQuerySet":
         """End these, and whatever grew from them, at once. Those that were not revoked before.
 
-        A secret that was entered by one and that Microsoft has not taken yet is not tried any more.
+        A secret that was entered by one and that Microsoft has not taken yet is not tried any more; where there may be
+        such, hold_drops() comes first.
         """
         now = timezone.now()
-        with transaction.atomic():
-            links = hold(self.filter(revoked_at=None).only("purpose", "registration"))
-            drops = {link.registration_id for link in links if link.purpose == Link.Purpose.SECRET}
-            hold(AppRegistration.objects.filter(pk__in=drops))
-            ended = self.filter(revoked_at=None).update(revoked_at=now)
-            while ended:
-                ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
-            revoked = Link.objects.filter(revoked_at=now)
-            Credential.objects.withdraw(verifications__link__in=revoked)
+        ended = self.filter(revoked_at=None).update(revoked_at=now)
+        while ended:
+            ended = Link.objects.filter(parent__revoked_at=now, revoked_at=None).update(revoked_at=now)
+        revoked = Link.objects.filter(revoked_at=now)
+        Credential.objects.withdraw(verifications__link__in=revoked)
         return revoked
+
+    def hold_drops(self) -> None:
+        """Hold the secret drops among these, and the registrations they are for, as whoever enters by one does."""
+        drops = hold(self.filter(purpose=Link.Purpose.SECRET).only("registration"))
+        hold(AppRegistration.objects.filter(pk__in={link.registration_id for link in drops}))
 
     def for_token(self, token: str) -> "Link | None":
         """The usable link of this token, or None: unknown, expired, revoked and used look alike from outside."""

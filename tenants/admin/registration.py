@@ -144,10 +144,11 @@ class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp,
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
+        if request.method != "POST" or not is_key(self.opts.pk, object_id or ""):
+            return super().changeform_view(request, object_id, form_url, extra_context)
         with transaction.atomic():
-            if request.method == "POST" and is_key(self.opts.pk, object_id or ""):
-                # What was typed is compared with what stands there, which nobody changes before it is saved.
-                hold(AppRegistration.objects.visible_to(request.user).filter(pk=object_id))
+            # What was typed is compared with what stands there, which nobody changes before it is saved.
+            hold(AppRegistration.objects.visible_to(request.user).filter(pk=object_id))
             return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

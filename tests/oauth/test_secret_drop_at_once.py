@@ -47,7 +47,7 @@ def revoke(link: Link, fields: dict[str, str]) -> None:
     operator.post(f"/admin/oauth/link/{link.pk}/do/revoke/", {"confirmed": "yes"})
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="elsewhere one writes at a time")
+@pytest.mark.row_locks
 @pytest.mark.parametrize("meanwhile", [enter_again, revoke])
 def test_what_happens_by_the_link_while_its_secret_signs_in_waits_and_is_done(
     threaded_world: World, meanwhile: Callable[..., None]

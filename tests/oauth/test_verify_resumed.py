@@ -222,6 +222,18 @@ def test_what_gave_no_answer_tonight_is_read_tomorrow(world):
     assert (made.outcome, made.sync_after is not None) == ("unanswered", True)
 
 
+def test_what_was_changed_every_time_it_was_asked_about_is_read_tomorrow(world):
+    set_up(world)
+    made = ask(world.registration, kind=Verification.Kind.SYNC)
+    for number in range(MOST_TRIES):
+        claimed = Verification.objects.claim(made.pk)
+        AppRegistration.objects.update(directory=f"nobody{number}.example")
+        verifying.run(claimed)
+    made.refresh_from_db()
+    assert (made.outcome, made.sync_after is not None) == ("unanswered", True)
+    assert states(made) == {"directory": "unanswered", "sign_in": "skipped", "application": "skipped"}
+
+
 def test_old_nights_are_forgotten_and_the_last_word_is_kept(world):
     long_ago = timezone.now() - timedelta(days=31)
     rows = [Verification(registration=world.registration, kind=kind, finished_at=long_ago) for kind in ("sync",) * 2]
