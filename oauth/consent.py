@@ -22,6 +22,7 @@ from .errors import AnswerRejected, EntraError, EntraRefused, EntraUnreachable
 from .graph import NO_MAILBOX, GraphClient, GraphRefused
 from .health import (
     OF_ONE_DIRECTORY,
+    OF_THE_SECRET,
     ONLY_IN_CONSENT,
     RegistrationToAsk,
     Verdict,
@@ -209,9 +210,10 @@ def _keep(attempt: ConsentAttempt, account: Identity, grant: Grant) -> None:
     mails.tell_mailbox(connection, attempt)
     now = timezone.now()
     # The registration first, as in a sweep: two that lock the same findings in another order wait for each other.
-    # Nothing but a consent can show that these are mended.
-    proven = Observation(subject=attempt.link.registration, at=now, ruled_out=ONLY_IN_CONSENT)
-    observed.send(sender=AppRegistration, observation=proven)
+    # Nothing but a consent can show that these are mended; nor, where no sign-in of its own can, that the secret is.
+    registration = attempt.link.registration
+    over = ONLY_IN_CONSENT if registration.signs_in_itself else ONLY_IN_CONSENT | OF_THE_SECRET
+    observed.send(sender=AppRegistration, observation=Observation(subject=registration, at=now, ruled_out=over))
     observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
 
 

@@ -211,6 +211,19 @@ def test_for_personal_accounts_only_the_first_consent_shows_whether_the_secret_w
     assert found() == ([] if is_right else [("secret_invalid", "appregistration")])
 
 
+def test_for_personal_accounts_only_a_consent_shows_that_the_secret_was_mended(db, site_url, client, microsoft, cloud):
+    world = make_world(microsoft, cloud, audience="PersonalMicrosoftAccount")
+    kim = microsoft.add_personal_account("Kim", "kim@outlook.example")
+    registration = world.registration
+    Finding.objects.create(
+        registration=registration, tenant=registration.tenant, kind="secret_invalid", severity="critical"
+    )
+
+    consent(client, world, oid=kim["oid"])
+
+    assert found() == []
+
+
 def test_what_only_the_browser_says_is_no_finding(client, world):
     state = go(client, world).partition("&state=")[2].partition("&")[0]
     forged = "AADSTS7000222: The provided client secret keys are expired."
