@@ -20,7 +20,7 @@ HOW_TO_ALLOW = (
 
 def passed_over(registration: AppRegistration) -> Step | None:
     """Why there is nothing to ask, if there is not."""
-    if registration.audience == AppRegistration.Audience.PERSONAL:
+    if registration.only_personal:
         return _skipped("It is for personal accounts only, and those have no administrator.")
     if registration.tenant_id is None:
         return _skipped("Many tenants share this registration, and in each directory its own administrator approves.")

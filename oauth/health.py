@@ -64,7 +64,7 @@ _OUTLOOK = frozenset(scope.permission for scope in CATALOGUE.values() if scope.f
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationToAsk:
-    """What a look needs of a registration, and no row. `only_personal`: no other accounts may sign in to it."""
+    """What a look needs of a registration, and no row."""
 
     cloud: Cloud
     directory: str
@@ -194,7 +194,7 @@ def registration_to_ask(registration: AppRegistration, credential: Credential | 
             cloud=cloud(registration.cloud),
             directory=registration.directory,
             client_id=registration.client_id,
-            only_personal=registration.audience == AppRegistration.Audience.PERSONAL,
+            only_personal=registration.only_personal,
             secret=credential.value.reveal("check"),
             name=registration.name,
             hint=credential.hint,

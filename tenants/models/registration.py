@@ -138,11 +138,16 @@ class AppRegistration(Watched):
     @property
     def consent_directory(self) -> str:
         """The directory part of the authority people are sent to."""
-        if self.audience == self.Audience.PERSONAL:
+        if self.only_personal:
             return "consumers"
         if self.audience == self.Audience.MY_ORG:
             return self.directory
         return "organizations" if self.audience == self.Audience.MULTIPLE_ORGS else "common"
+
+    @property
+    def only_personal(self) -> bool:
+        """Are personal accounts all that may sign in to it?"""
+        return self.audience == self.Audience.PERSONAL
 
     @property
     def signs_in_itself(self) -> bool:
@@ -150,7 +155,7 @@ class AppRegistration(Watched):
 
         One for personal accounts only does so nowhere: Microsoft answers AADSTS9002331 in every directory.
         """
-        return bool(self.directory) and self.audience != self.Audience.PERSONAL
+        return bool(self.directory) and not self.only_personal
 
     @property
     def redirect_uri(self) -> str:

@@ -86,6 +86,9 @@ def test_for_personal_accounts_only_it_is_kept_untried_and_the_page_says_so(clie
     assert "Microsoft takes the secret" not in kept
     assert enter(client, link, filled(world, secret=make_secret())).status_code == 303
     assert Credential.objects.filter(registration=draft).count() == 1
+    operator = Client()
+    operator.force_login(make_superuser())
+    assert "It cannot be tried" in text_of(operator.get(f"/admin/oauth/link/{link.pk}/change/"))
     told = Mail.objects.get()
     assert "The first consent will show whether Microsoft takes it" in told.text
     assert "works" not in told.subject
