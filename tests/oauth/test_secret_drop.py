@@ -61,7 +61,10 @@ def page(client: Client, link: Link, query: str = "") -> str:
     return text_of(client.get(f"/connect/{link.public_id}/{query}"))
 
 
-def test_from_nothing_to_a_secret_that_signs_in(client, world, draft, link, rung) -> None:
+@pytest.mark.parametrize("audience", ["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"])
+def test_from_nothing_to_a_secret_that_signs_in(client, world, draft, link, rung, audience) -> None:
+    AppRegistration.objects.filter(pk=draft.pk).update(audience=audience)
+    world.microsoft.set_app(world.app["client_id"], audience=audience)
     assert "Enter the client secret" in page(client, link)
     assert enter(client, link, filled(world)).status_code == 303
     assert "Trying it at Microsoft" in page(client, link)
