@@ -19,6 +19,7 @@ from .columns import ENDS_ON, SECRET
 from .reading import BadFile, Entry, entry_of
 
 SERVICES = {"OUTLOOK": "Cypht Outlook", "OFFICE365": "Cypht Office 365"}
+LARGEST_ENV = 100_000  # characters; reading by a shell's rules takes time, and whoever waits is a web worker
 LIVE = "login.live.com"  # where Cypht sends people unless its AUTH_URI says otherwise: personal accounts only
 Audience = AppRegistration.Audience
 Cells = Mapping[str, str | list[str]]
@@ -32,6 +33,8 @@ AUDIENCES = {
 @sensitive_variables()
 def read_env(text: str, *, tenant: str, cloud: str, ends_on: date | None) -> list[Entry]:
     """A row for each service with a client ID; both with the same one are one row. Raises BadFile."""
+    if len(text) > LARGEST_ENV:
+        raise BadFile(f"A .env has at most {LARGEST_ENV:,} characters, and this file has {len(text):,}.")
     try:
         variables = read(text)
     except BadDotenv as wrong:

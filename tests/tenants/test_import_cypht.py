@@ -131,6 +131,7 @@ BOMB = "A=aaaaaaaaaa\n" + "".join(f"{b}={f'${{{a}}}' * 10}\n" for a, b in zip("A
         (BOMB, "This .env cannot be read: line 6: its variables make it too large."),
         (f"A=1\nB=$({'(' * 3000}x{')' * 3001}\n", "This .env cannot be read: line 2: $( ) would run a command"),
         (f"A=1\nB=$({'(' * 3000}\n", "This .env cannot be read: line 2: a parenthesis after $ is not closed"),
+        (f"A={'(' * 99_999}\n", "A .env has at most 100,000 characters, and this file has 100,002."),
         (f'A="$({"(" * 3000})"\n', "Neither OUTLOOK_CLIENT_ID nor OFFICE365_CLIENT_ID"),
     ],
 )
