@@ -14,7 +14,7 @@ from tenants.scopes import PERMISSION_IDS, permissions_listed
 
 from .http import GUID
 from .kinds import DRIFT, OURS_BY_KIND
-from .report import known_of
+from .report import fields_known_to
 from .signals import Seen
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
@@ -50,7 +50,7 @@ class Password:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
         moments = {name: _moment(stored.get(name)) for name in ("starts_at", "ends_at")}
-        return cls(**{"key_id": "", "hint": "", **known_of(cls, stored), **moments})
+        return cls(**{"key_id": "", "hint": "", **fields_known_to(cls, stored), **moments})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ class InEntra:
         tuples = {name: tuple(stored.get(name, ())) for name in ("redirect_uris", "permissions", "own", "others")}
         passwords = tuple(map(Password.of, stored.get("passwords", ())))
         unknown: dict[str, Any] = {"client_id": "", "name": "", "audience": "", "is_disabled": False}
-        return cls(**{**unknown, **known_of(cls, stored), **tuples, "passwords": passwords})
+        return cls(**{**unknown, **fields_known_to(cls, stored), **tuples, "passwords": passwords})
 
     def password(self, key_id: Any) -> Password | None:
         return next((password for password in self.passwords if password.key_id == str(key_id)), None)

@@ -66,13 +66,13 @@ class Step:
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """As it was kept, by whichever version of this program."""
         lists = {name: tuple(stored.get(name, ())) for name in ("codes", "notes")}
-        return cls(**{"key": "", "state": SKIPPED, "seen": "", **known_of(cls, stored), **lists})
+        return cls(**{"key": "", "state": SKIPPED, "seen": "", **fields_known_to(cls, stored), **lists})
 
     def kept(self) -> dict[str, Any]:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
-def known_of(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+def fields_known_to(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """What stands there under names that this dataclass has today."""
     names = {each.name for each in fields(kind)}
     return {name: value for name, value in stored.items() if name in names}

@@ -1,6 +1,6 @@
 """The one form in which an operator types what Entra shows of an app registration."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from tenants import clouds, scopes
 from tenants.models import AppRegistration, Credential, RedirectURI, ScopeSelection
-from tenants.models.credential import check_secret_value, start_of
+from tenants.models.credential import LONGEST_IN_ENTRA, check_secret_value, start_of
 from tenants.models.registration import as_guid
 from tenants.redirect_uris import URIsField
 from tenants.sealed_forms import SealedInput
@@ -18,7 +18,6 @@ from .display import day
 from .forms import WholeRowForm
 from .scope_boxes import ScopesField
 
-LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
 ASKED_WITH = ("cloud", "audience", "directory", "client_id")  # besides the secret, when it is tried at Microsoft
 
 

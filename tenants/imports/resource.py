@@ -1,6 +1,6 @@
 """One row against what is stored: what it would change, and every reason why it cannot."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -11,7 +11,7 @@ from import_export.results import RowResult
 
 from tenants import clouds, scopes
 from tenants.models import AppRegistration, ImportRow
-from tenants.models.credential import LEFT_OUT
+from tenants.models.credential import LEFT_OUT, LONGEST_IN_ENTRA
 
 from . import cells, foreseen
 from .columns import ENDS_ON, NAMES, SECRET
@@ -19,7 +19,6 @@ from .cypht import says_nothing_new
 from .situation import Situation, secret_of, state_of
 
 LONGEST_SENTENCE = 600  # a cell may be quoted
-LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
 OF_CONSTRAINT = {
     constraint.violation_error_message: column
     for constraint in AppRegistration._meta.constraints

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tenants import ladder
+from tenants.models.credential import LONGEST_IN_ENTRA
 
 from .rule import BY_AUDIENCE, ERRORS, LATER, REFUSED, Facts, Rule
 
-LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
 SLACK = timedelta(days=1)  # a day typed by hand
 MOST_WITH_PERSONAL = 2  # BY_AUDIENCE
 _ON_SECRETS = "Microsoft Entra, “Add and manage app credentials”"

@@ -13,7 +13,6 @@ NOTE = "note"  # nothing is wrong; it is to be planned for
 LEVELS = (REFUSED, LATER, NOTE)
 
 Audience = AppRegistration.Audience
-WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)
 
 # Pages of Microsoft's that several rules rest on.
 BY_AUDIENCE = "Microsoft Entra, “Validation differences by supported account types”"
@@ -37,7 +36,7 @@ class Facts:
 
     @property
     def takes_personal(self) -> bool:
-        return self.registration.audience in WITH_PERSONAL
+        return self.registration.takes_personal
 
     @property
     def uris(self) -> list[str]:

@@ -1,6 +1,6 @@
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
 
 from django.core.exceptions import ValidationError
@@ -13,6 +13,7 @@ from ..fields import SealedField
 from .registration import AppRegistration, as_guid
 from .visibility import TenantScopedQuerySet
 
+LONGEST_IN_ENTRA = timedelta(days=731)  # 24 months
 HINT_LENGTH = 3  # as many characters as Entra itself shows of a secret
 # What stands in a secret's place where it is left out: no secret looks like it, and nobody takes it for one.
 LEFT_OUT = "CLIENT-SECRET-LEFT-OUT"

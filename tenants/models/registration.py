@@ -150,6 +150,11 @@ class AppRegistration(Watched):
         return self.audience == self.Audience.PERSONAL
 
     @property
+    def takes_personal(self) -> bool:
+        """May personal accounts sign in to it, alone or beside others?"""
+        return self.audience in (self.Audience.ANY, self.Audience.PERSONAL)
+
+    @property
     def signs_in_itself(self) -> bool:
         """Can it sign in without a person, and so show that its secret works? It does so in its own directory only.
 

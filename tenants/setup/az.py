@@ -9,7 +9,7 @@ from shlex import quote
 from django.utils.translation import gettext as _
 
 from .manifest import required_access
-from .values import GRAPH_APP, WITH_PERSONAL, Audience, NewSecret, Values
+from .values import GRAPH_APP, Audience, NewSecret, Values
 
 # Microsoft, "Azure CLI: manage clouds"; the DoD shares US Government's sign-in and has a Graph of its own.
 CLOUDS = {
@@ -94,7 +94,7 @@ def _update(values: Values) -> list[str]:
 
 
 def _settings(values: Values) -> str:
-    version = " --requested-access-token-version 2" if values.audience in WITH_PERSONAL else ""
+    version = " --requested-access-token-version 2" if values.takes_personal else ""
     return f"{quote(f'--display-name={values.name}')} --sign-in-audience {quote(values.audience)}{version}"
 
 

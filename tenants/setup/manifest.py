@@ -6,7 +6,7 @@ Microsoft, "Understand the app manifest (Microsoft Graph format)".
 import json
 from typing import Any
 
-from .values import GRAPH_APP, WITH_PERSONAL, Values
+from .values import GRAPH_APP, Values
 
 
 def manifest(values: Values) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def manifest(values: Values) -> dict[str, Any]:
         "web": {"redirectUris": list(values.uris)},
         "requiredResourceAccess": required_access(values),
     }
-    if values.audience in WITH_PERSONAL:
+    if values.takes_personal:
         made["api"] = {"requestedAccessTokenVersion": 2}
     return made
 

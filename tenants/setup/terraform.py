@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from .values import GRAPH_APP, WITH_PERSONAL, Audience, NewSecret, Values
+from .values import GRAPH_APP, Audience, NewSecret, Values
 
 ENVIRONMENTS = {"global": "global", "usgov_l4": "usgovernmentl4", "usgov_l5": "usgovernmentl5", "china": "china"}
 
@@ -119,7 +119,7 @@ def _bring_in(values: Values) -> list[str]:
 
 
 def _token_version(values: Values) -> list[str]:
-    if values.audience not in WITH_PERSONAL:
+    if not values.takes_personal:
         return []
     return ["", "  api {", "    requested_access_token_version = 2", "  }"]
 

@@ -14,8 +14,6 @@ GRAPH_APP = "00000003-0000-0000-c000-000000000000"  # Microsoft Graph, in every 
 SECRET_DAYS = 365  # an option of Entra's form; Microsoft recommends no more than that, and takes 24 months
 
 Audience = AppRegistration.Audience
-# Microsoft, "Understand the app manifest": with personal accounts, access tokens are of version 2 only.
-WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)
 # As the form says it today, and as older portals do.
 ACCOUNT_TYPES = {
     Audience.MY_ORG: "Single tenant only",
@@ -54,6 +52,8 @@ class Values:
 
     name: str
     audience: str
+    # Microsoft, "Understand the app manifest": with personal accounts, access tokens are of version 2 only.
+    takes_personal: bool
     account_types: str
     account_types_before: str
     cloud: Cloud | None
@@ -77,6 +77,7 @@ def values_of(registration: AppRegistration, today: date, *, with_secret: bool =
     return Values(
         name="".join(character for character in " ".join(registration.name.split()) if character.isprintable()),
         audience=registration.audience,
+        takes_personal=registration.takes_personal,
         account_types=ACCOUNT_TYPES[Audience(registration.audience)],
         account_types_before=registration.get_audience_display(),
         cloud=clouds().get(registration.cloud),
