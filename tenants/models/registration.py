@@ -43,6 +43,11 @@ class AppRegistration(Watched):
         )
         PERSONAL = "PersonalMicrosoftAccount", "Personal Microsoft accounts only"
 
+        @property
+        def takes_personal(self) -> bool:
+            """May personal accounts sign in, alone or beside others?"""
+            return self in (self.ANY, self.PERSONAL)
+
     tenant = models.ForeignKey(
         "tenants.Tenant",
         on_delete=models.PROTECT,
@@ -148,11 +153,6 @@ class AppRegistration(Watched):
     def only_personal(self) -> bool:
         """Are personal accounts all that may sign in to it?"""
         return self.audience == self.Audience.PERSONAL
-
-    @property
-    def takes_personal(self) -> bool:
-        """May personal accounts sign in to it, alone or beside others?"""
-        return self.audience in (self.Audience.ANY, self.Audience.PERSONAL)
 
     @property
     def signs_in_itself(self) -> bool:

@@ -94,7 +94,7 @@ def _update(values: Values) -> list[str]:
 
 
 def _settings(values: Values) -> str:
-    version = " --requested-access-token-version 2" if values.takes_personal else ""
+    version = " --requested-access-token-version 2" if values.only_version_2 else ""
     return f"{quote(f'--display-name={values.name}')} --sign-in-audience {quote(values.audience)}{version}"
 
 

@@ -17,7 +17,7 @@ def manifest(values: Values) -> dict[str, Any]:
         "web": {"redirectUris": list(values.uris)},
         "requiredResourceAccess": required_access(values),
     }
-    if values.takes_personal:
+    if values.only_version_2:
         made["api"] = {"requestedAccessTokenVersion": 2}
     return made
 

@@ -119,7 +119,7 @@ def _bring_in(values: Values) -> list[str]:
 
 
 def _token_version(values: Values) -> list[str]:
-    if not values.takes_personal:
+    if not values.only_version_2:
         return []
     return ["", "  api {", "    requested_access_token_version = 2", "  }"]
 

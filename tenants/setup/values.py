@@ -52,8 +52,6 @@ class Values:
 
     name: str
     audience: str
-    # Microsoft, "Understand the app manifest": with personal accounts, access tokens are of version 2 only.
-    takes_personal: bool
     account_types: str
     account_types_before: str
     cloud: Cloud | None
@@ -62,6 +60,11 @@ class Values:
     uris: tuple[str, ...]
     permissions: tuple[Permission, ...]
     new_secret: NewSecret | None
+
+    @property
+    def only_version_2(self) -> bool:
+        """With personal accounts, access tokens are of version 2 only (Microsoft, "Understand the app manifest")."""
+        return Audience(self.audience).takes_personal
 
     def cloud_in(self, names: Mapping[str, str], unknown: str) -> tuple[Cloud, str]:
         """The cloud, and what a tool calls it. Raises NoSuchCloud with these words about `%(cloud)s`."""
@@ -77,7 +80,6 @@ def values_of(registration: AppRegistration, today: date, *, with_secret: bool =
     return Values(
         name="".join(character for character in " ".join(registration.name.split()) if character.isprintable()),
         audience=registration.audience,
-        takes_personal=registration.takes_personal,
         account_types=ACCOUNT_TYPES[Audience(registration.audience)],
         account_types_before=registration.get_audience_display(),
         cloud=clouds().get(registration.cloud),
