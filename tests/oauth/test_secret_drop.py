@@ -434,7 +434,7 @@ def test_ids_that_an_operator_typed_are_not_changed_by_a_link(client, world) -> 
 
 @pytest.mark.parametrize("typed", ["client_id", "directory"])
 def test_the_one_id_that_an_operator_typed_is_shown_and_stays(client, world, draft, link, typed) -> None:
-    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "contoso.example"}
+    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "typed-by-us.example"}
     AppRegistration.objects.filter(pk=draft.pk).update(**{typed: values[typed]})
     form = page(client, link)
     assert f'name="{typed}"' not in form
