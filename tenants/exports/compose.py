@@ -29,6 +29,6 @@ def _character(character: str) -> str:
 COMPOSE = Dialect(
     key="compose",
     label="Docker Compose",
-    purpose="the same variables as the environment of a service",
+    purpose="the variables of .env as the environment of a service",
     write=write,
 )
