@@ -84,8 +84,8 @@ def drop_of(link: Link) -> Drop:
     last = tries.select_related("credential").first()
     if last is not None and last.has_signed_in:
         return Drop(State.WORKS, last)
-    if last is not None and link.uses >= link.max_uses:
-        return Drop(State.KEPT, last)
+    if last is not None and link.uses >= link.max_uses:  # also where its report had to begin again since
+        return Drop(State.WORKS if link.registration.signs_in_itself else State.KEPT, last)
     is_last_try = tries.order_by().values("credential").distinct().count() + link.told_taken >= MOST_TRIES
     if last is not None and last.is_refused:
         return Drop(State.OVER if is_last_try else State.REFUSED, last)
@@ -188,6 +188,7 @@ class DropForm(forms.Form):
             field.label, field.help_text = label, help_text
             field.error_messages["required"] = _("Please fill this in.")
         self.fields["ends_on"].error_messages["invalid"] = _("This is not a day. Enter it as year-month-day.")
+        self.fields["directory"].required = not registration.only_personal  # there it signs in nobody
         asked = ids_asked_for(link, registration)
         for name in ID_FIELDS:
             if name in asked:
@@ -199,9 +200,6 @@ class DropForm(forms.Form):
         guid = as_guid(self.cleaned_data["client_id"])
         if guid is None:
             raise ValidationError(_("This is not an Application (client) ID, which is a GUID of 36 characters."))
-        if self._is_taken(guid):
-            self.taken = guid
-            raise ValidationError(TAKEN)
         return guid
 
     def _is_taken(self, client_id: str) -> bool:
@@ -222,7 +220,7 @@ class DropForm(forms.Form):
     def clean_directory(self) -> str:
         text: str = self.cleaned_data["directory"].strip().lower()
         found = as_guid(text) or text
-        if as_guid(found) is None and not DOMAIN.fullmatch(found):
+        if found and as_guid(found) is None and not DOMAIN.fullmatch(found):
             raise ValidationError(_("This is neither a Directory (tenant) ID nor a domain."))
         return found
 
@@ -240,6 +238,10 @@ class DropForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        # Only of a form that would be stored otherwise: to learn that an ID is free costs as much as that it is not.
+        if not self.errors and self._is_taken(cleaned.get(CLIENT_ID, "")):
+            self.taken = cleaned[CLIENT_ID]
+            self.add_error(CLIENT_ID, TAKEN)
         if self.errors and "secret" not in self.errors and self.data.get("secret"):
             self.add_error("secret", NOT_KEPT)
         self._forget_what_is_wrong()

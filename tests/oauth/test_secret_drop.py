@@ -75,6 +75,19 @@ def test_from_nothing_to_a_secret_that_signs_in(client, world, draft, link, rung
     assert "Microsoft takes the secret" in page(client, link)
 
 
+@pytest.mark.parametrize("how", ["down", "again"])
+def test_what_microsoft_took_is_told_so_also_where_the_report_begins_again(client, world, draft, link, how) -> None:
+    """Graph gives no answer; or the next one dies early, of which the first step stands."""
+    enter(client, link, filled(world))
+    world.microsoft.set_fault("down", grant_type="graph")
+    try_it(link)
+    if how == "again":
+        Verification.objects.filter(link=link).update(steps=[{"key": "configuration", "state": "ok", "seen": ""}])
+    shown = page(client, link)
+    assert "Microsoft takes the secret" in shown
+    assert "personal" not in shown
+
+
 def test_for_personal_accounts_only_it_is_kept_untried_and_the_page_says_so(client, world, draft, link, rung) -> None:
     AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
     world.microsoft.set_app(world.app["client_id"], audience="PersonalMicrosoftAccount")
@@ -95,6 +108,14 @@ def test_for_personal_accounts_only_it_is_kept_untried_and_the_page_says_so(clie
     told = Mail.objects.get()
     assert "The first consent will show whether Microsoft takes it" in told.text
     assert "works" not in told.subject
+
+
+def test_the_directory_may_be_left_out_for_personal_accounts_only(client, world, draft, link) -> None:
+    assert "Please fill this in." in text_of(enter(client, link, filled(world, directory="")))
+    AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
+    assert enter(client, link, filled(world, directory="")).status_code == 303
+    try_it(link)
+    assert "The secret is stored" in page(client, link)
 
 
 def test_a_directory_that_is_none_is_refused_for_personal_accounts_too(client, world, draft, link) -> None:
@@ -209,6 +230,13 @@ def test_that_a_client_id_is_registered_here_is_told_a_few_times_and_stands_in_h
     assert enter(client, link, filled(world, client_id=other.client_id)).status_code == 303
     assert "refused too often" in page(client, link)
     assert Event.objects.filter(verb="client ID refused").count() == MOST_TRIES
+
+
+def test_nothing_is_told_of_a_client_id_before_all_else_is_right(client, world, draft, link) -> None:
+    other = make_registration(cloud="sandbox")
+    answer = text_of(enter(client, link, filled(world, client_id=other.client_id, secret="")))
+    assert "registered here already" not in answer
+    assert not Event.objects.filter(verb="client ID refused").exists()
 
 
 def test_what_is_told_of_client_ids_counts_among_the_tries(client, world, draft, link) -> None:
