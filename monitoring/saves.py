@@ -18,6 +18,7 @@ from oauth.health import NoAnswer, Verdict
 from oauth.http import GUID
 from oauth.models import Connection
 from tenants.fault_points import maybe_crash
+from tenants.holding import hold
 from tenants.models import AppRegistration, Credential
 
 from .claims import before, is_given_up, registration_of
@@ -74,6 +75,7 @@ def _save_alone(sweep: Sweep, looked: Looked, down: Iterable[str]) -> None:
 def _save(sweep: Sweep, looks: Sequence[Looked], down: Iterable[str]) -> None:
     now = timezone.now()
     with transaction.atomic():
+        _hold_registrations(looks)
         held = _still_held(sweep, looks)
         verdicts = [(looked, verdict) for looked in held if (verdict := _verdict(sweep, looked.result, down))]
         tell([(looked.result, verdict) for looked, verdict in verdicts], now)
@@ -83,6 +85,16 @@ def _save(sweep: Sweep, looks: Sequence[Looked], down: Iterable[str]) -> None:
         _ask_registrations_again(sweep, held)
         sweep.save_counts(**Counter(_counter(looked.result, verdict) for looked, verdict in verdicts))
     maybe_crash("sweep.saved")
+
+
+def _hold_registrations(looks: Iterable[Looked]) -> None:
+    """Those that connections will have asked again or put off, before the connections themselves are held."""
+    about = set()
+    for row, outcome in ((looked.result.row, looked.result.outcome) for looked in looks):
+        if isinstance(row, Connection) and isinstance(outcome, NoAnswer):
+            about |= {row.registration_id} if outcome.throttled or outcome.doubts_registration else set()
+    if about:
+        hold(AppRegistration.objects.filter(pk__in=about).only("pk"))
 
 
 def _still_held(sweep: Sweep, looks: Sequence[Looked]) -> list[Looked]:

@@ -272,7 +272,7 @@ class LinkAdmin(SendsMails, OfRegistration, TenantScopedAdmin):
         links = list(queryset)
         with transaction.atomic():
             chosen = Link.objects.filter(pk__in=[link.pk for link in links])
-            chosen.hold_drops()
+            chosen.hold_with_registrations()
             revoked = chosen.revoke().select_related("tenant")
             for link in revoked:
                 history.record(request, link, "revoked")

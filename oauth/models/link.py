@@ -75,7 +75,7 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         """End these, and whatever grew from them, at once. Those that were not revoked before.
 
         A secret that was entered by one and that Microsoft has not taken yet is not tried any more; where there may be
-        such, hold_drops() comes first.
+        such, hold_with_registrations() comes first.
         """
         now = timezone.now()
         ended = self.filter(revoked_at=None).update(revoked_at=now)
@@ -85,10 +85,11 @@ class LinkQuerySet(TenantScopedQuerySet["Link"]):
         Credential.objects.withdraw(verifications__link__in=revoked)
         return revoked
 
-    def hold_drops(self) -> None:
-        """Hold the secret drops among these, and the registrations they are for, as whoever enters by one does."""
-        drops = hold(self.filter(purpose=Link.Purpose.SECRET).only("registration"))
-        hold(AppRegistration.objects.filter(pk__in={link.registration_id for link in drops}))
+    def hold_with_registrations(self) -> None:
+        """Hold these, and the registrations that secret drops among them are for, as whoever enters by one does."""
+        links = hold(self.exclude(purpose=Link.Purpose.DISCONNECT).only("purpose", "registration"))
+        drops = {link.registration_id for link in links if link.purpose == Link.Purpose.SECRET}
+        hold(AppRegistration.objects.filter(pk__in=drops))
 
     def for_token(self, token: str) -> "Link | None":
         """The usable link of this token, or None: unknown, expired, revoked and used look alike from outside."""
