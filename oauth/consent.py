@@ -115,7 +115,7 @@ def complete(attempt: ConsentAttempt, answer: Mapping[str, str]) -> None:
         account = pins.account_for(attempt.link, grant)
         _demand_mailbox(ask.cloud, grant)
         with transaction.atomic():
-            _keep(attempt, account, grant)
+            _keep(attempt, account, grant, credential)
     except SecretUnreadable:
         attempts.end(attempt, Outcome.REJECTED, fault_kind=UNREADABLE_FLOW)
     except (_NotReady, EntraError) as trouble:
@@ -193,8 +193,11 @@ def _demand_mailbox(where: Cloud, grant: Grant) -> None:
 
 
 @sensitive_variables()
-def _keep(attempt: ConsentAttempt, account: Identity, grant: Grant) -> None:
-    """Store the connection, use the link and end the attempt; inside a transaction, so all of it or nothing."""
+def _keep(attempt: ConsentAttempt, account: Identity, grant: Grant, credential: Credential | None) -> None:
+    """Store the connection, use the link and end the attempt; inside a transaction, so all of it or nothing.
+
+    The credential is the one that Microsoft has just taken.
+    """
     link = attempts.use_link(attempt)
     connection, is_new = _connect(attempt, account, grant)
     attempt.connection = connection
@@ -212,7 +215,10 @@ def _keep(attempt: ConsentAttempt, account: Identity, grant: Grant) -> None:
     # The registration first, as in a sweep: two that lock the same findings in another order wait for each other.
     # Nothing but a consent can show that these are mended; nor, where no sign-in of its own can, that the secret is.
     registration = attempt.link.registration
-    over = ONLY_IN_CONSENT if registration.signs_in_itself else ONLY_IN_CONSENT | OF_THE_SECRET
+    over = ONLY_IN_CONSENT
+    if credential is not None and not registration.signs_in_itself:
+        over |= OF_THE_SECRET
+        Credential.objects.filter(pk=credential.pk).update(worked_at=now)
     observed.send(sender=AppRegistration, observation=Observation(subject=registration, at=now, ruled_out=over))
     observed.send(sender=Connection, observation=Observation(subject=connection, at=now))
 

@@ -18,6 +18,7 @@ from tenants.scopes import CATALOGUE, IMAP
 from .entra import EntraClient, Grant
 from .errors import CODES, ERRORS, SUBERRORS, EntraRefused, Fault
 from .kinds import (
+    DRIFT,
     NO_SECRET,
     NO_TOKEN,
     OTHER_CLIENT,
@@ -57,7 +58,7 @@ RULED_OUT_BY_SIGN_IN = (_FROM_TABLE | BEFORE_ASKING) - ONLY_IN_CONSENT
 # connection says of a registration.
 RULED_OUT_UNASKED = (
     (_FROM_TABLE | BEFORE_ASKING) - frozenset(fault.kind for fault in _ROWS if fault.scope == "registration")
-) | {"tenant_not_found", "only_personal_accounts"}
+) | {"tenant_not_found", "only_personal_accounts", DRIFT}
 
 _OUTLOOK = frozenset(scope.permission for scope in CATALOGUE.values() if scope.family == IMAP)
 

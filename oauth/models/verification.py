@@ -58,7 +58,12 @@ class VerificationQuerySet(TenantScopedQuerySet["Verification"]):
         return None if any(one.has_signed_in or one.is_refused for one in tried) else proposed
 
     def last_read(self, registration: AppRegistration) -> "Verification | None":
-        """The last one in which Entra told of the application that the registration is now."""
+        """The last one in which Entra told of the application that the registration is now.
+
+        None where nothing can be read any more: what was is no longer true of it.
+        """
+        if registration.only_personal:
+            return None
         read = self.filter(registration=registration, finished_at__isnull=False).exclude(in_entra={}).first()
         return read if read is not None and read.in_entra.get("client_id") == registration.client_id else None
 

@@ -83,6 +83,8 @@ def verify_what_was_entered(request: HttpRequest, registration: AppRegistration,
         return
     made = start_verification(request, registration)
     words: Any = f"{what} is being verified; open findings close when it works."
+    if registration.only_personal:
+        words = f"{what} is stored. It cannot be tried: the first consent shows whether it works."
     if may_see(request, made):
         words = format_html('{} <a href="{}">See how far it is</a>.', words, page_of(made))
     messages.info(request, words)

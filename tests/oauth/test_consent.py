@@ -222,6 +222,12 @@ def test_for_personal_accounts_only_a_consent_shows_that_the_secret_was_mended(d
     consent(client, world, oid=kim["oid"])
 
     assert found() == []
+    assert Credential.objects.current().get().worked_at is not None
+
+
+def test_where_it_signs_in_itself_that_alone_shows_that_the_secret_works(client, world):
+    consent(client, world)
+    assert Credential.objects.current().get().worked_at is None
 
 
 def test_what_only_the_browser_says_is_no_finding(client, world):

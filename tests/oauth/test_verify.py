@@ -164,9 +164,12 @@ def test_what_its_sign_in_was_once_refused_with_is_over(world):
     world.microsoft.set_app(world.app["client_id"], audience="PersonalMicrosoftAccount")
     report(world.registration)
     assert Finding.objects.get().kind == "only_personal_accounts"
+    Finding.objects.create(
+        registration=world.registration, tenant=world.registration.tenant, kind="drift", severity="warning"
+    )
     AppRegistration.objects.update(audience="PersonalMicrosoftAccount")
     report(AppRegistration.objects.get())
-    assert Finding.objects.get().resolved_at is not None
+    assert not Finding.objects.open().exists()
 
 
 def test_account_types_that_change_meanwhile_have_it_begin_again(personal):
