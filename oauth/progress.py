@@ -1,6 +1,6 @@
 """How far a registration has come on its way to a working consent, as far as Tenantry knows."""
 
-from tenants.models import AppRegistration, Credential
+from tenants.models import AppRegistration
 from tenants.models.registration import as_guid
 from tenants.scopes import permissions_for
 from tenants.setup.steps import Known
@@ -13,12 +13,15 @@ from .report import CONSENT, NOT_YET, OK
 def progress_of(registration: AppRegistration) -> Known:
     """What ticks the steps of its setup."""
     current = registration.credentials.current().first()
-    same = _as_in_entra(registration, current)
-    permissions = same.get("permissions") if registration.scope_names else None
+    last = Verification.objects.last_read(registration)
+    there = InEntra.of(last.in_entra) if last else None
+    own, *others = registration.uris_to_register
+    permissions = _is_same(registration, there, "permissions") if registration.scope_names else None
     return Known(
         registered=bool(registration.client_id),
-        audience=same.get("audience"),
-        uris=same.get("redirect_uris"),
+        audience=_is_same(registration, there, "audience"),
+        own_uri=own in there.redirect_uris if there else None,
+        other_uris={*others} <= {*there.redirect_uris} if there else None,
         permissions=permissions,
         # What was approved before more was ticked tells nothing of that.
         consent=_is_approved(registration) or (None if permissions is False else _was_approved(registration)),
@@ -27,13 +30,11 @@ def progress_of(registration: AppRegistration) -> Known:
     )
 
 
-def _as_in_entra(registration: AppRegistration, current: Credential | None) -> dict[str, bool]:
-    """Of each property, whether what stands here now is there, as Entra was last read."""
-    last = Verification.objects.last_read(registration)
-    if last is None:
-        return {}
-    compared = compare(registration, current, InEntra.of(last.in_entra))
-    return {each.key: each.sameness != "different" for each in compared}
+def _is_same(registration: AppRegistration, there: InEntra | None, key: str) -> bool | None:
+    """Does this property stand in Entra, as that was last read, as it stands here now?"""
+    if there is None:
+        return None
+    return next(each.sameness != "different" for each in compare(registration, None, there) if each.key == key)
 
 
 def _was_approved(registration: AppRegistration) -> bool | None:

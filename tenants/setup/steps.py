@@ -20,7 +20,8 @@ class Known:
 
     registered: bool = False
     audience: bool | None = None
-    uris: bool | None = None
+    own_uri: bool | None = None
+    other_uris: bool | None = None
     permissions: bool | None = None
     consent: bool | None = None
     secret: bool = False
@@ -62,9 +63,7 @@ def steps(values: Values, known: Known) -> list[Step]:
 
 
 def _register(values: Values, known: Known) -> Step:
-    is_alone = len(values.uris) == 1  # others have a step of their own
-    is_wrong = known.audience is False or (is_alone and known.uris is False)
-    if known.registered and is_wrong:
+    if known.registered and False in (known.audience, known.own_uri):
         return _register_again(values)
     before = _("Older portals call these account types “%(before)s”.") % {"before": values.account_types_before}
     return Step(
@@ -121,7 +120,7 @@ def _ids(values: Values, known: Known) -> Step:
             _("The “Object ID” beside them is neither of the two."),
         ),
         copies=tuple(Copy(field, text) for field, text in ids if text),
-        done=known.registered and bool(values.directory),
+        done=known.registered and bool(values.directory or values.audience == Audience.PERSONAL),
     )
 
 
@@ -136,7 +135,7 @@ def _more_uris(values: Values, known: Known) -> Step:
             _("Microsoft compares them to the letter, also the last slash. Press “Save”."),
         ),
         copies=tuple(Copy(_("Redirect URI"), uri) for uri in values.uris[1:]),
-        done=known.uris,
+        done=known.other_uris,
     )
 
 

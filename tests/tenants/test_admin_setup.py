@@ -136,13 +136,25 @@ def test_a_tick_goes_once_more_is_wanted(client, registration) -> None:
     assert (seen["uris"], seen["permissions"], seen["consent"]) == ("to do", "to do", "?")
 
 
+@pytest.mark.parametrize("others", [(), ("https://mail.contoso.example/",)])
 @pytest.mark.parametrize("wrong", [{"audience": "AzureADMultipleOrgs"}, {"redirect_uris": ()}])
-def test_one_that_was_registered_otherwise_is_to_be_corrected_where_that_is_done(client, registration, wrong) -> None:
+def test_one_that_was_registered_otherwise_is_to_be_corrected_where_that_is_done(
+    client, registration, wrong, others
+) -> None:
+    RedirectURI.objects.bulk_create(RedirectURI(registration=registration, use="product", uri=uri) for uri in others)
+    wrong = {name: others if name == "redirect_uris" else value for name, value in wrong.items()}
     read(registration, **wrong)
     step = client.get(address(registration)).context["steps"][0]
     assert (step.key, step.done, step.title) == ("register", False, "Correct the registration")
     assert step.url.endswith(f"/Authentication/appId/{CLIENT_ID}")
     assert "Single tenant only" in [copy.text for copy in step.copies]
+
+
+def test_what_was_read_before_it_was_for_personal_accounts_only_ticks_nothing(client, registration) -> None:
+    read(registration)
+    AppRegistration.objects.filter(pk=registration.pk).update(audience="PersonalMicrosoftAccount")
+    seen = ticks(client, registration)
+    assert (seen["register"], seen["ids"], seen["permissions"]) == ("done", "done", "?")
 
 
 def test_what_a_nightly_comparison_leaves_out_stands_as_it_was_seen_before(client, registration) -> None:
