@@ -138,7 +138,7 @@ def accounts(registration: AppRegistration, connection: Connection | None = None
     is_personal = str(connection.tid) == PERSONAL if connection else None
     return {
         "takes_work": audience != audiences.PERSONAL if is_personal is None else not is_personal,
-        "takes_personal": audiences(audience).takes_personal if is_personal is None else is_personal,
+        "takes_personal": registration.takes_personal if is_personal is None else is_personal,
         "is_for_many": audience != audiences.MY_ORG,
         "is_worldwide": registration.cloud == "global",
     }

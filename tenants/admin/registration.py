@@ -60,7 +60,7 @@ class CloudFilter(admin.SimpleListFilter):
 class AppRegistrationAdmin(OffersImport, Verifies, CheckNow, SendsLinks, SetsUp, Exports, TenantScopedAdmin):
     form = RegistrationForm
     list_display = ["name_and_tenant", "secret_ends", "lint", "health", "connection_count", "client_id_and_cloud"]
-    list_filter = [RegistrationStanding, LintFilter, LastVerification, "tenant", CloudFilter]
+    list_filter = [RegistrationStanding, "tenant", CloudFilter, LastVerification, LintFilter]  # the last asks every row
     list_select_related = ["tenant"]
     search_fields = ["name", "client_id", "directory", "tenant__name"]
     autocomplete_fields = ["tenant"]

@@ -100,9 +100,10 @@ class RegistrationForm(WholeRowForm, forms.ModelForm):
             return str(self.cleaned_data[name])
         if name not in self.changed_data:
             return stands
-        if self.data[self.add_initial_prefix(name)] != stands:
+        entered = str(self.cleaned_data[name])
+        if self.data[self.add_initial_prefix(name)] != stands != (as_guid(entered) or entered.lower()):
             raise forms.ValidationError("It was entered meanwhile. Load the page again to see what stands there now.")
-        return str(self.cleaned_data[name])
+        return entered
 
     def _clouds(self) -> list[tuple[str, str]]:
         known = {key: cloud.name for key, cloud in clouds.clouds().items()}

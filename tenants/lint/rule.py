@@ -36,7 +36,7 @@ class Facts:
 
     @property
     def takes_personal(self) -> bool:
-        return Audience(self.registration.audience).takes_personal
+        return self.registration.takes_personal
 
     @property
     def uris(self) -> list[str]:

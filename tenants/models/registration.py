@@ -43,10 +43,7 @@ class AppRegistration(Watched):
         )
         PERSONAL = "PersonalMicrosoftAccount", "Personal Microsoft accounts only"
 
-        @property
-        def takes_personal(self) -> bool:
-            """May personal accounts sign in, alone or beside others?"""
-            return self in (self.ANY, self.PERSONAL)
+    WITH_PERSONAL = (Audience.ANY, Audience.PERSONAL)
 
     tenant = models.ForeignKey(
         "tenants.Tenant",
@@ -135,7 +132,7 @@ class AppRegistration(Watched):
         known = clouds.clouds()
         if self.cloud not in known:
             errors["cloud"] = "This cloud is not configured here."
-        elif not known[self.cloud].personal_accounts and self.audience in (self.Audience.ANY, self.Audience.PERSONAL):
+        elif not known[self.cloud].personal_accounts and self.takes_personal:
             errors["audience"] = f"{known[self.cloud].name} has no personal Microsoft accounts."
         if errors:
             raise ValidationError(errors)
@@ -153,6 +150,11 @@ class AppRegistration(Watched):
     def only_personal(self) -> bool:
         """Are personal accounts all that may sign in to it?"""
         return self.audience == self.Audience.PERSONAL
+
+    @property
+    def takes_personal(self) -> bool:
+        """May personal accounts sign in to it, alone or beside others?"""
+        return self.audience in self.WITH_PERSONAL
 
     @property
     def signs_in_itself(self) -> bool:

@@ -64,7 +64,7 @@ class Values:
     @property
     def only_version_2(self) -> bool:
         """With personal accounts, access tokens are of version 2 only (Microsoft, "Understand the app manifest")."""
-        return Audience(self.audience).takes_personal
+        return self.audience in AppRegistration.WITH_PERSONAL
 
     def cloud_in(self, names: Mapping[str, str], unknown: str) -> tuple[Cloud, str]:
         """The cloud, and what a tool calls it. Raises NoSuchCloud with these words about `%(cloud)s`."""
