@@ -1,7 +1,6 @@
 """Secret drop: entered by somebody outside, tried at Microsoft, seen by nobody here."""
 
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -12,53 +11,9 @@ from oauth.models import Link, Mail, Verification
 from oauth.secret_drop import MOST_TRIES
 from oauth.tasks import verify
 from tenants.models import AppRegistration, Credential, Event
-from tests.factories import make_connection, make_link, make_registration, make_secret, make_superuser
+from tests.factories import make_link, make_secret, make_superuser
 from tests.oauth.consenting import text_of
-
-ENDS = (date.today() + timedelta(days=180)).isoformat()
-LATER = timedelta(minutes=4)  # after which a new secret has spread
-
-
-@pytest.fixture
-def draft(world) -> AppRegistration:
-    """A registration of the world's tenant that Entra knows and Tenantry does not, yet."""
-    AppRegistration.objects.filter(pk=world.registration.pk).update(archived_at=timezone.now())
-    return make_registration(world.link.tenant, cloud="sandbox", client_id="", directory="")
-
-
-@pytest.fixture
-def link(client, draft) -> Link:
-    made, token = make_link(draft, purpose=Link.Purpose.SECRET)
-    assert client.get(f"/c/{token}/").status_code == 303
-    return made
-
-
-def filled(world: Any, **fields: str) -> dict[str, str]:
-    return {
-        "client_id": world.app["client_id"],
-        "directory": world.directory["id"],
-        "secret": world.secret["value"],
-        "ends_on": ENDS,
-        **fields,
-    }
-
-
-def enter(client: Client, link: Link, fields: dict[str, str]) -> Any:
-    return client.post(f"/connect/{link.public_id}/secret/", fields)
-
-
-def try_it(link: Link) -> Verification:
-    """What the task does with what was entered last, a while after it was."""
-    last = Verification.objects.filter(link=link).first()
-    Credential.objects.filter(pk=last.credential_id).update(created_at=timezone.now() - LATER)
-    Verification.objects.filter(pk=last.pk).update(next_at=None)
-    verify(last.pk)
-    last.refresh_from_db()
-    return last
-
-
-def page(client: Client, link: Link, query: str = "") -> str:
-    return text_of(client.get(f"/connect/{link.public_id}/{query}"))
+from tests.oauth.dropping import ENDS, enter, filled, page, revoke, try_it
 
 
 @pytest.mark.parametrize("audience", ["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount"])
@@ -108,25 +63,6 @@ def test_for_personal_accounts_only_it_is_kept_untried_and_the_page_says_so(clie
     told = Mail.objects.get()
     assert "The first consent will show whether Microsoft takes it" in told.text
     assert "works" not in told.subject
-
-
-def test_the_directory_may_be_left_out_for_personal_accounts_only(client, world, draft, link) -> None:
-    assert "Please fill this in." in text_of(enter(client, link, filled(world, directory="")))
-    AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
-    assert enter(client, link, filled(world, directory="")).status_code == 303
-    try_it(link)
-    assert "The secret is stored" in page(client, link)
-
-
-def test_a_directory_that_is_none_is_refused_for_personal_accounts_too(client, world, draft, link) -> None:
-    AppRegistration.objects.filter(pk=draft.pk).update(audience="PersonalMicrosoftAccount")
-    enter(client, link, filled(world, directory="11111111-2222-4333-8444-555555555555"))
-    try_it(link)
-    assert "knows no such directory" in page(client, link)
-    assert not Credential.objects.current().filter(registration=draft).exists()
-    enter(client, link, filled(world))
-    try_it(link)
-    assert "The secret is stored" in page(client, link)
 
 
 def test_the_page_refreshes_itself_only_while_microsoft_is_asked(client, world, link) -> None:
@@ -211,52 +147,6 @@ def test_each_field_says_at_once_what_is_wrong_and_nothing_is_stored(client, wor
     assert link.uses == 0
 
 
-def test_a_client_id_that_is_registered_here_already_is_refused_and_names_nobody(client, world, link) -> None:
-    other = make_registration(cloud="sandbox", name="Somebody else's")
-    answer = text_of(enter(client, link, filled(world, client_id=other.client_id)))
-    assert "registered here already" in answer
-    assert "Somebody" not in answer
-
-
-def test_that_a_client_id_is_registered_here_is_told_a_few_times_and_stands_in_history(client, world, draft, link):
-    other = make_registration(cloud="sandbox")
-    for _ in range(MOST_TRIES - 1):
-        assert "registered here already" in text_of(enter(client, link, filled(world, client_id=other.client_id)))
-    event = Event.objects.filter(verb="client ID refused").first()
-    assert (event.subject_id, event.tenant, event.address) == (str(draft.pk), draft.tenant, "127.0.0.1")
-    assert event.reason == f"{link}: {other.client_id} is registered here already"
-    assert "What Entra shows" in page(client, link)
-    enter(client, link, filled(world, client_id=other.client_id))
-    assert enter(client, link, filled(world, client_id=other.client_id)).status_code == 303
-    assert "refused too often" in page(client, link)
-    assert Event.objects.filter(verb="client ID refused").count() == MOST_TRIES
-
-
-def test_nothing_is_told_of_a_client_id_before_all_else_is_right(client, world, draft, link) -> None:
-    other = make_registration(cloud="sandbox")
-    answer = text_of(enter(client, link, filled(world, client_id=other.client_id, secret="")))
-    assert "registered here already" not in answer
-    assert not Event.objects.filter(verb="client ID refused").exists()
-
-
-def test_what_is_told_of_client_ids_counts_among_the_tries(client, world, draft, link) -> None:
-    other = make_registration(cloud="sandbox")
-    enter(client, link, filled(world, secret=make_secret()))
-    try_it(link)
-    for _ in range(MOST_TRIES - 1):
-        enter(client, link, filled(world, client_id=other.client_id))
-    assert "refused too often" in page(client, link)
-
-
-def test_many_who_ask_at_once_are_not_told_more_often(client, world, draft, link) -> None:
-    other = make_registration(cloud="sandbox")
-    Link.objects.filter(pk=link.pk).update(told_taken=MOST_TRIES)  # since this one was looked at
-    form = secret_drop.DropForm(link, filled(world, client_id=other.client_id))
-    assert not form.is_valid()
-    with pytest.raises(secret_drop.AlreadyOver):
-        secret_drop.note_taken(link, form, "127.0.0.1")
-
-
 def test_a_refused_secret_is_entered_again_by_the_same_link(client, world, draft, link) -> None:
     enter(client, link, filled(world, secret=make_secret()))
     assert try_it(link).outcome == "failed"
@@ -267,16 +157,6 @@ def test_a_refused_secret_is_entered_again_by_the_same_link(client, world, draft
     enter(client, link, filled(world))
     assert try_it(link).has_signed_in
     assert Credential.objects.filter(registration=draft, slot="next").count() == 0
-
-
-def test_ids_that_were_wrong_can_be_mended_until_they_are_proven(client, world, draft, link) -> None:
-    enter(client, link, filled(world, client_id="11111111-2222-4333-8444-555555555555"))
-    try_it(link)
-    assert "knows no application with this client ID" in page(client, link)
-    enter(client, link, filled(world))
-    assert try_it(link).has_signed_in
-    draft.refresh_from_db()
-    assert draft.client_id == world.app["client_id"]
 
 
 def test_while_a_new_secret_may_be_spreading_it_can_be_entered_again(client, world, draft, link) -> None:
@@ -296,24 +176,6 @@ def test_a_secret_that_works_is_left_alone_by_one_that_does_not(client, world) -
     try_it(made)
     assert Credential.objects.current().get().value.reveal("test") == world.secret["value"]
     assert "Nothing that worked before was disturbed" in page(client, made)
-
-
-@pytest.mark.parametrize("proof", ["current", "worked", "connection"])
-def test_who_drops_a_secret_cannot_move_a_proven_registration(client, world, proof) -> None:
-    registration = make_registration(world.link.tenant, cloud="sandbox")
-    if proof == "connection":
-        make_connection(registration)
-    else:
-        credential = Credential.objects.propose(registration, make_secret(), timezone.now() + timedelta(days=9))
-        changes = {"slot": "current"} if proof == "current" else {"slot": "", "worked_at": timezone.now()}
-        Credential.objects.filter(pk=credential.pk).update(**changes)
-    before = registration.client_id
-    made, token = make_link(registration, purpose=Link.Purpose.SECRET)
-    client.get(f"/c/{token}/")
-    enter(client, made, filled(world))
-    registration.refresh_from_db()
-    assert registration.client_id == before
-    assert Credential.objects.filter(registration=registration, slot="next").exists()
 
 
 def test_it_is_refused_for_good_after_many_tries(client, world, link) -> None:
@@ -368,55 +230,6 @@ def test_a_link_can_be_revoked_after_a_refused_try_and_nothing_of_it_is_tried_an
     assert (draft.client_id, draft.directory) == ("", ""), "an ID that nothing has proven keeps nobody out"
 
 
-def revoke(link: Link) -> None:
-    operator = Client()
-    operator.force_login(make_superuser())
-    operator.post(f"/admin/oauth/link/{link.pk}/do/revoke/", {"confirmed": "yes"})
-
-
-def test_what_is_taken_back_stands_in_the_registrations_history(client, world, draft, link) -> None:
-    enter(client, link, filled(world, client_id="11111111-2222-4333-8444-555555555555"))
-    try_it(link)
-    enter(client, link, filled(world))
-    revoke(link)
-    event = Event.objects.get(subject_type="tenants.appregistration", verb="taken back what was entered")
-    assert event.changes == {"client ID": [world.app["client_id"], ""], "directory": [world.directory["id"], ""]}
-    assert (event.subject_id, event.tenant, event.reason) == (str(draft.pk), draft.tenant, str(link))
-    assert (event.actor.is_superuser, event.address) == (True, "127.0.0.1")
-
-
-@pytest.mark.parametrize("corrected", ["client_id", "directory"])
-def test_what_somebody_has_corrected_is_not_taken_back(client, world, draft, link, corrected) -> None:
-    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "right.example"}
-    enter(client, link, filled(world))
-    AppRegistration.objects.filter(pk=draft.pk).update(**{corrected: values[corrected]})
-    revoke(link)
-    draft.refresh_from_db()
-    assert {name: getattr(draft, name) for name in values} == {
-        **dict.fromkeys(values, ""),
-        corrected: values[corrected],
-    }
-
-
-def test_where_nothing_was_entered_nothing_is_taken_back_or_said(client, world, draft, link) -> None:
-    AppRegistration.objects.filter(pk=draft.pk).update(directory="typed.example")
-    revoke(link)
-    draft.refresh_from_db()
-    assert draft.directory == "typed.example"
-    assert not Event.objects.filter(subject_type="tenants.appregistration").exists()
-
-
-def test_an_expired_link_is_revoked_too_so_that_its_ids_keep_nobody_out(client, world, draft, link) -> None:
-    enter(client, link, filled(world))
-    Link.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(days=1))
-    operator = Client()
-    operator.force_login(make_superuser())
-    assert "/do/revoke/" in operator.get(f"/admin/oauth/link/{link.pk}/change/").content.decode()
-    revoke(link)
-    draft.refresh_from_db()
-    assert (draft.client_id, draft.directory) == ("", "")
-
-
 def test_after_a_revoked_link_is_renewed_its_form_is_open_again(client, world, draft, link) -> None:
     enter(client, link, filled(world))
     revoke(link)
@@ -440,48 +253,6 @@ def test_of_two_links_the_one_whose_secret_was_replaced_is_open_again(client, wo
     enter(client, other, filled(world))
     assert "What Entra shows" in page(client, link)
     assert "Trying it at Microsoft" in page(client, other)
-
-
-def test_what_is_proven_stays_when_the_link_is_revoked(client, world, draft, link) -> None:
-    enter(client, link, filled(world))
-    try_it(link)
-    secret_drop.take_back([link], by=None, address="")
-    draft.refresh_from_db()
-    assert draft.client_id == world.app["client_id"]
-
-
-def test_ids_that_an_operator_typed_are_not_changed_by_a_link(client, world) -> None:
-    typed = make_registration(world.link.tenant, cloud="sandbox")
-    made, token = make_link(typed, purpose=Link.Purpose.SECRET)
-    client.get(f"/c/{token}/")
-    before = (typed.client_id, typed.directory)
-    enter(client, made, filled(world))
-    typed.refresh_from_db()
-    assert (typed.client_id, typed.directory) == before
-
-
-@pytest.mark.parametrize("typed", ["client_id", "directory"])
-def test_the_one_id_that_an_operator_typed_is_shown_and_stays(client, world, draft, link, typed) -> None:
-    values = {"client_id": "11111111-2222-4333-8444-555555555555", "directory": "typed-by-us.example"}
-    AppRegistration.objects.filter(pk=draft.pk).update(**{typed: values[typed]})
-    form = page(client, link)
-    assert f'name="{typed}"' not in form
-    assert f"<code>{values[typed]}</code>" in form
-    entered = filled(world)
-    for _ in range(2):
-        enter(client, link, entered)
-        try_it(link)
-        draft.refresh_from_db()
-        assert (draft.client_id, draft.directory) == tuple({**entered, typed: values[typed]}[name] for name in values)
-
-
-def test_what_an_operator_has_corrected_is_not_changed_by_the_link_any_more(client, world, draft, link) -> None:
-    enter(client, link, filled(world, directory="wrong.example"))
-    AppRegistration.objects.filter(pk=draft.pk).update(directory="right.example")
-    try_it(link)
-    enter(client, link, filled(world, directory="wrong.example"))
-    draft.refresh_from_db()
-    assert draft.directory == "right.example"
 
 
 @pytest.mark.parametrize("when", ["spreading", "unanswered"])
@@ -550,17 +321,6 @@ def test_what_the_operator_has_tried_again_is_told_to_whoever_entered_it(client,
 def test_a_secret_in_the_wrong_box_is_not_shown_again(client, world, link, field) -> None:
     value = world.secret["value"]
     assert value not in enter(client, link, filled(world, **{field: value})).content.decode()
-
-
-def test_who_was_slower_to_register_the_application_is_told_so(client, world, link) -> None:
-    form = secret_drop.DropForm(link, filled(world))
-    assert form.is_valid()
-    make_registration(cloud="sandbox", client_id=world.app["client_id"])
-    with pytest.raises(secret_drop.Taken):
-        secret_drop.enter(link, form, "127.0.0.1")
-    assert "registered here already" in str(form.errors["client_id"])
-    assert Event.objects.filter(verb="client ID refused").exists()
-    assert not Verification.objects.exists()
 
 
 def test_another_browser_learns_and_enters_nothing(world, draft, link) -> None:
