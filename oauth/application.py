@@ -1,7 +1,6 @@
 """The fourth step of a verification: the application as Entra has it, where it may read itself."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from tenants.ladder import day_of
@@ -22,22 +21,14 @@ HOW_TO_ALLOW = (
 )
 
 
-@dataclass(frozen=True)
-class Read:
-    """What came of reading it: the application itself, the step that says why there is none, or no answer at all."""
-
-    there: InEntra | None = None
-    step: Step | None = None
-    silence: NoAnswer | None = None
-
-
-def read(graph: GraphClient, registration: AppRegistration) -> Read:
+def read(graph: GraphClient, registration: AppRegistration) -> InEntra | Step | NoAnswer:
+    """The application itself, or the step that says why there is none."""
     try:
-        return Read(InEntra.read(graph.application(registration.client_id)))
+        return InEntra.read(graph.application(registration.client_id))
     except EntraUnreachable as silence:
-        return Read(silence=NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled))
+        return NoAnswer.of(silence)
     except GraphRefused as refused:
-        return Read(step=_refused(refused, registration))
+        return _refused(refused, registration)
 
 
 def _refused(refused: GraphRefused, registration: AppRegistration) -> Step:

@@ -34,7 +34,7 @@ def look(graph: GraphClient, registration: AppRegistration, tid: str) -> Step | 
     try:
         granted = {name.lower() for name in graph.granted_to_everybody(registration.client_id)}
     except EntraUnreachable as silence:
-        return NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
+        return NoAnswer.of(silence)
     except GraphRefused as refused:
         words = _known(registration, tid)
         todo = HOW_TO_ALLOW if refused.status == HTTPStatus.FORBIDDEN else ""

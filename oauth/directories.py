@@ -11,7 +11,7 @@ from .errors import CODES, EntraRefused, EntraUnreachable
 from .exchange import Exchange, text_in
 from .health import NoAnswer
 from .http import GUID, client_for
-from .report import DIRECTORY, FAILED, OK, Step, refused, unanswered
+from .report import DIRECTORY, FAILED, OK, Step, refused
 
 # Microsoft's documents: `tenant_region_sub_scope` of a US government directory. GCC lives in the worldwide cloud.
 OF_REGION = {"DODCON": "usgov_l4", "DOD": "usgov_l5"}
@@ -20,14 +20,14 @@ GCC = "GCC"
 
 @dataclass(frozen=True)
 class Directory:
-    """The step, the directory's ID where the document names it, and what was said instead of a document."""
+    """The step, the directory's ID where the document names it, and what was refused instead of a document."""
 
     step: Step
     tid: str = ""
-    problem: EntraRefused | NoAnswer | None = None
+    refusal: EntraRefused | None = None
 
 
-def look(cloud: Cloud, directory: str) -> Directory:
+def look(cloud: Cloud, directory: str) -> Directory | NoAnswer:
     """Ask the cloud's login host, really: what is known of a built-in cloud by itself says nothing of a directory."""
     if not (GUID.fullmatch(directory) or DOMAIN.fullmatch(directory)):
         return _no_good(EntraRefused(CODES[900023]), directory)  # it would become part of an address
@@ -36,8 +36,7 @@ def look(cloud: Cloud, directory: str) -> Directory:
     except EntraRefused as refusal:
         return _no_good(refusal, directory)
     except EntraUnreachable as silence:
-        why = NoAnswer(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
-        return Directory(unanswered(DIRECTORY, why, is_tried_again=True), problem=why)
+        return NoAnswer.of(silence)
     found = GUID.search(text_in(document, "issuer"))
     tid = found[0].lower() if found else ""
     elsewhere = cloud_besides(cloud, document)
@@ -55,7 +54,7 @@ def look(cloud: Cloud, directory: str) -> Directory:
 
 def _no_good(refusal: EntraRefused, directory: str) -> Directory:
     seen = f"{refusal.fault.what} Asked for: {directory}."
-    return Directory(refused(DIRECTORY, refusal, seen=seen), problem=refusal)
+    return Directory(refused(DIRECTORY, refusal, seen=seen), refusal=refusal)
 
 
 def _named(directory: str, tid: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db.models import Model
@@ -16,7 +16,7 @@ from tenants.models import AppRegistration, Credential
 from tenants.scopes import CATALOGUE, IMAP
 
 from .entra import EntraClient, Grant
-from .errors import CODES, ERRORS, SUBERRORS, EntraRefused, Fault
+from .errors import CODES, ERRORS, SUBERRORS, EntraRefused, EntraUnreachable, Fault
 from .kinds import (
     DRIFT,
     NO_SECRET,
@@ -137,6 +137,11 @@ class NoAnswer:
     throttled: bool = False
     ours: bool = False
     doubts_registration: bool = False
+
+    @classmethod
+    def of(cls, silence: EntraUnreachable) -> Self:
+        """What Microsoft gave instead of an answer."""
+        return cls(why=str(silence), retry_after=silence.retry_after, throttled=silence.throttled)
 
 
 # Before Microsoft is asked

@@ -68,7 +68,7 @@ class Look(ABC, Generic[Asked, Answered]):
         if isinstance(problem, EntraRefused):
             return self._refused(problem)
         if isinstance(problem, EntraUnreachable):
-            return NoAnswer(why=str(problem), retry_after=problem.retry_after, throttled=problem.throttled)
+            return NoAnswer.of(problem)
         return NoAnswer(why=str(problem))
 
     @abstractmethod

@@ -102,25 +102,14 @@ def _walk(work: "_Work") -> None:
         work.add(Step(key=DIRECTORY, state=SKIPPED, seen=NO_DIRECTORY_NEEDED))
         return _sign_in(work, configured.ask, "")
     directory = directories.look(configured.ask.cloud, configured.ask.directory)
-    if isinstance(directory.problem, NoAnswer):
-        return work.wait(DIRECTORY, directory.problem)
+    if isinstance(directory, NoAnswer):
+        return work.wait(DIRECTORY, directory)
     work.add(directory.step)
     if directory.step.state != OK:
-        return work.end(_verdict_of(directory.problem, configured.ask))
+        return work.end(_verdict_of(directory.refusal, configured.ask))
     work.show()
     maybe_crash("verify.directory")
     return _sign_in(work, configured.ask, directory.tid)
-
-
-def _has_another_end(credential: Credential, matches: Matches) -> bool:
-    password = matches.found.get(credential.pk)
-    return password is not None and password.ends_at != credential.ends_at
-
-
-def _verdict_of(refusal: EntraRefused | None, ask: RegistrationToAsk) -> Verdict | None:
-    if refusal is None or ask.untried is not None:  # by night nobody asks there, so nobody would take it back
-        return None
-    return Verdict(incident=incident_of(refusal, ask.name, ask.hint, ask.directory), ruled_out=BEFORE_ASKING)
 
 
 @sensitive_variables()
@@ -152,8 +141,8 @@ def _sign_in(work: "_Work", ask: RegistrationToAsk, tid: str) -> None:
 def _read(work: "_Work", graph: GraphClient, tid: str) -> None:
     """What the application may read of itself. That it may not is no fault, and neither is it where nobody approved."""
     read = application.read(graph, work.registration)
-    if read.silence is not None:
-        return work.wait(APPLICATION, read.silence)
+    if isinstance(read, NoAnswer):
+        return work.wait(APPLICATION, read)
     maybe_crash("verify.read")
     last = []
     if work.is_whole:
@@ -161,9 +150,21 @@ def _read(work: "_Work", graph: GraphClient, tid: str) -> None:
         if isinstance(step, NoAnswer):
             return work.wait(CONSENT, step)
         last = [step]
-    if read.step is not None:
-        work.add(read.step)
-    return work.end(there=read.there, last=last)
+    if isinstance(read, Step):
+        work.add(read)
+        return work.end(last=last)
+    return work.end(there=read, last=last)
+
+
+def _has_another_end(credential: Credential, matches: Matches) -> bool:
+    password = matches.found.get(credential.pk)
+    return password is not None and password.ends_at != credential.ends_at
+
+
+def _verdict_of(refusal: EntraRefused | None, ask: RegistrationToAsk) -> Verdict | None:
+    if refusal is None or ask.untried is not None:  # by night nobody asks there, so nobody would take it back
+        return None
+    return Verdict(incident=incident_of(refusal, ask.name, ask.hint, ask.directory), ruled_out=BEFORE_ASKING)
 
 
 @dataclass(frozen=True)
