@@ -35,6 +35,15 @@ MOST_AT_ONCE = 100
 ASKED_BY_FILTERS = {"exact", "isnull", "gte", "lt", "year", "month", "day"}
 
 
+def at_once(request: HttpRequest, rows: Any, otherwise: str = "") -> list[Any] | None:
+    """These; None where they are more than one press takes, of which the person has then been told."""
+    few = list(rows[: MOST_AT_ONCE + 1])
+    if len(few) <= MOST_AT_ONCE:
+        return few
+    messages.warning(request, f"Choose at most {MOST_AT_ONCE} at a time{otherwise}.")
+    return None
+
+
 class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
     """Shows a staff user only the rows of tenants they look after, and lets nobody delete any.
 
@@ -213,9 +222,8 @@ class TenantScopedAdmin(ScopedChoices, admin.ModelAdmin):
 
     def confirm(self, request: HttpRequest, queryset: Any, *, title: str, consequences: list[str]) -> Any:
         """None once the person has said yes; until then the page that asks, which posts back to where it came from."""
-        rows = list(queryset[: MOST_AT_ONCE + 1])
-        if len(rows) > MOST_AT_ONCE:
-            self.message_user(request, f"Choose at most {MOST_AT_ONCE} at a time.", messages.WARNING)
+        rows = at_once(request, queryset)
+        if rows is None:
             return HttpResponseRedirect(request.get_full_path())
         if request.POST.get("confirmed"):
             return None

@@ -11,7 +11,7 @@ from monitoring.models import Sweep
 from monitoring.tasks import work_on_sweep
 
 from . import history
-from .base import MOST_AT_ONCE
+from .base import at_once
 from .display import list_of, page_of
 
 
@@ -35,10 +35,8 @@ class CheckNow:
 
     @admin.action(description="Check now", permissions=["operate"])
     def check_now(self, request: HttpRequest, queryset: Any) -> Any:
-        rows = list(queryset[: MOST_AT_ONCE + 1])
-        if len(rows) > MOST_AT_ONCE:
-            words = f"Choose at most {MOST_AT_ONCE} at a time, or check their tenant."
-            self.message_user(request, words, messages.WARNING)  # type: ignore[attr-defined]
+        rows = at_once(request, queryset, otherwise=", or check their tenant")
+        if rows is None:
             return None
         scopes = list(dict.fromkeys(scope for row in rows if (scope := self.to_check(row)) is not None))
         if not scopes:

@@ -23,7 +23,7 @@ from tenants.client_address import client_address
 from tenants.exports.handing_out import LONGEST_REASON, PERMISSION, export_with_secrets
 from tenants.models import AppRegistration
 
-from .base import MOST_AT_ONCE
+from .base import MOST_AT_ONCE, at_once
 from .display import link_to, page_of
 
 PAGE = "admin:tenants_appregistration_export"
@@ -127,10 +127,7 @@ class Exports:
 
     @admin.action(description="Export", permissions=["export"])
     def export(self, request: HttpRequest, queryset: Any) -> Any:
-        keys = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(keys) > MOST_AT_ONCE:
-            self.message_user(request, f"Choose at most {MOST_AT_ONCE} at a time.", messages.WARNING)
-            return None
+        keys = at_once(request, queryset.values_list("pk", flat=True))
         return HttpResponseRedirect(reverse(PAGE, query={"of": ".".join(map(str, keys))})) if keys else None
 
     def export_view(self, request: HttpRequest) -> HttpResponse:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from .base import MOST_AT_ONCE
+from .base import at_once
 
 
 def sending_page(kind: str, keys: list[Any]) -> str:
@@ -26,8 +26,5 @@ class SendsLinks:
 
     @admin.action(description="Send consent link", permissions=["send"])
     def send_link(self, request: HttpRequest, queryset: Any) -> Any:
-        keys = list(queryset.values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(keys) > MOST_AT_ONCE:
-            self.message_user(request, f"Choose at most {MOST_AT_ONCE} at a time.", messages.WARNING)
-            return None
+        keys = at_once(request, queryset.values_list("pk", flat=True))
         return HttpResponseRedirect(sending_page(self.opts.model_name, keys)) if keys else None

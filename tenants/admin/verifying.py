@@ -19,7 +19,7 @@ from oauth.tasks import ring_verify
 from tenants.models import AppRegistration
 
 from . import history
-from .base import MOST_AT_ONCE
+from .base import at_once
 from .display import BAD, GOOD, QUIET, WARNING, ago, badge, link_to, list_of, page_of, stacked
 from .pages import Panel
 
@@ -106,10 +106,7 @@ class Verifies:
         return self._start(request, queryset, Kind.SYNC, "Reading from Entra what is to be known of")
 
     def _start(self, request: HttpRequest, queryset: Any, kind: str, doing: str) -> Any:
-        rows = list(queryset[: MOST_AT_ONCE + 1])
-        if len(rows) > MOST_AT_ONCE:
-            messages.warning(request, f"Choose at most {MOST_AT_ONCE} at a time.")
-            return None
+        rows = at_once(request, queryset) or []
         chosen = {registration.pk: registration for registration in map(self.to_verify, rows)}
         live = set(AppRegistration.objects.live().filter(pk__in=chosen).values_list("pk", flat=True))
         for registration in chosen.values():
