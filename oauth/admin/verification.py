@@ -64,7 +64,7 @@ class VerificationAdmin(Verifies, ReadOnlyAdmin):
     def secret(self, verification: Verification) -> str:
         if verification.credential is None:
             return "the current one"
-        return f"{verification.credential}, proposed by a secret drop" if verification.link_id else "a certain one"
+        return f"{verification.credential}, proposed by a secret drop"
 
     @admin.display(description="began")
     def began(self, verification: Verification) -> Any:

@@ -27,7 +27,6 @@ PAGES = "p"
 Outcome, State = ImportRow.Outcome, Import.State
 KINDS = {
     State.CHECKING: QUIET,
-    State.CHECKED: GOOD,
     State.WRITING: QUIET,
     State.DONE: GOOD,
     State.CANCELLED: QUIET,
@@ -221,7 +220,7 @@ def _badge_of(row: ImportRow) -> Any:
 def _difference(row: ImportRow) -> Any:
     lines = [(column, _words(column, old), _words(column, new)) for column, (old, new) in row.changes.items()]
     if row.outcome == Outcome.NEW:
-        shown = [(name, f"{new}") for name, _, new in lines if name not in ("name", "tenant")]
+        shown = [(name, new) for name, _, new in lines if name not in ("name", "tenant")]
     else:
         shown = [(name, new if name == SECRET else f"{old} → {new}") for name, old, new in lines]
     hints = format_html_join("", '<div class="below">{}</div>', ((hint,) for hint in row.hints))
